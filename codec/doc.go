@@ -1,0 +1,72 @@
+// Package codec holds the wire formats of Rivet Actors: the three encodings,
+// the protocol messages in them, the JavaScript values inside the messages,
+// and the errors that servers send.
+//
+// # Values
+//
+// Actors are JavaScript programs, so what travels is JavaScript values. Go
+// values become such values and back by one set of rules, whatever the
+// encoding:
+//
+//	Go                                JavaScript           notes
+//	nil, nil pointer, slice, map      null
+//	bool                              boolean
+//	ints, uints within ±(2⁵³−1)       number
+//	ints, uints beyond                BigInt               never rounded
+//	float32, float64                  number               NaN, ±Inf: not in JSON
+//	*big.Int, big.Int                 BigInt               always
+//	string                            string               must be UTF-8
+//	[]byte, [N]byte                   Uint8Array           also from ArrayBuffer
+//	slices, arrays                    array
+//	structs                           object               see Struct fields
+//	maps with string or text keys     object               members sorted
+//	maps with other keys              Map                  BARE only; empty ones are objects
+//	time.Time                         Date, to the ms      ISO string in CBOR and JSON; zero is null
+//	Set                               Set
+//	Map                               Map                  BARE only
+//	Undefined, the zero Value         undefined            as a member: left out
+//	Value                             what it holds        converted to the encoding
+//	types with MarshalCBOR,           what the method      in this order; decoding looks
+//	MarshalText or MarshalJSON        writes               for JSON before text
+//	json.Number                       string
+//
+// What the wire cannot carry is a *TypeError, never a silent null: a Map in
+// the CBOR and JSON encodings, NaN and infinity in JSON. In the CBOR encoding
+// RivetKit 2.3 turns NaN and infinity that it receives into null, and in JSON
+// it may misread the last digit of a fraction with more than 15 digits. RivetKit
+// 2.0 does not know the compat forms below in CBOR: what needs one arrives as an
+// array there.
+//
+// Decoding takes the same table backwards, and is lenient where nothing is
+// lost: a whole number goes into floats and integers alike, a BigInt into any
+// integer type that holds it, a Set into a slice, a Map into a Go map, a Date
+// into a string, typed arrays into slices of numbers. Fractions and numbers
+// out of range do not go into integers. Two targets are looser: float32 and
+// float64 take the nearest value of any BigInt; and into a time.Time beside
+// fields of type any (or Value, or with methods of their own) a number goes as
+// Unix seconds, elsewhere it is refused: JavaScript's Date.now() counts
+// milliseconds. Text for a time.Time is RFC 3339.
+//
+// In a target of type any the value chooses the Go type: nil, bool, int64 for
+// whole numbers within ±(2⁵³−1), float64 for other numbers, *big.Int for a
+// BigInt, string, []byte, []any, map[string]any, time.Time (in UTC) for a
+// Date, Set[any] and Map[any, any].
+//
+// # Struct fields
+//
+// One rule holds for every encoding, that of encoding/json: a field's name is
+// that of its json tag, or else its Go name; a cbor tag overrides the json
+// tag. "-" leaves a field out; omitempty and omitzero work; embedded structs
+// are flattened; the option string does not exist. When decoding, an exact
+// match wins, then a match that ignores case; unknown members are ignored.
+// MarshalBinary is not used.
+//
+// # Compat forms
+//
+// JSON lacks BigInt, Uint8Array, ArrayBuffer, undefined and Set. RivetKit
+// writes them as arrays of two, such as ["$BigInt","5"], in every encoding,
+// and puts one more $ before the first element of a genuine array that looks
+// like that. Decoding accepts these forms and native CBOR side by side.
+// Encoding writes the forms that RivetKit 2.0 and 2.3 both read: native CBOR
+// in BARE, compat forms in CBOR and JSON.
+package codec
