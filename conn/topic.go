@@ -1,0 +1,205 @@
+package conn
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/rivet-go/rivet/codec"
+	"github.com/rivet-go/rivet/stream"
+)
+
+// topic is one event that has local subscriptions; they share one
+// subscription on the server. A topic is replaced, not changed, when its feeds
+// change; what belongs to the server's side is in *standing.
+type topic struct {
+	name  string
+	feeds []*feed
+	*standing
+}
+
+// standing is what is known of a topic's subscription on the server.
+type standing struct {
+	seen    atomic.Uint64 // generation of the link that brought the latest event
+	sentGen uint64        // generation of the link it was last sent on; Conn.mu
+	sentAt  time.Time     // when that was; Conn.mu
+	trusted bool          // it was permitted once; see acquit; Conn.mu
+	suspect bool          // to be tried alone, after the others; Conn.mu
+}
+
+// Subscribe subscribes to events, which arrive in the order of the server in
+// one loop. It does not wait: the request goes out before any call that is
+// made afterwards, and again on each new link. Several subscriptions to one
+// event share one on the server. Without the server's permission the
+// subscription ends with a *SubscriptionError. The copies of the arguments
+// that the events hold are the caller's.
+//
+// Options that do not fit, and no event at all, end the subscription with an
+// error that says so.
+func (c *Conn) Subscribe(events []string, opts ...stream.Option) *stream.Subscription[Event] {
+	return SubscribeDecoded(c, events, func(f *Frame, ev *Event) error {
+		*ev = Event{Name: f.Name, Args: append([]byte(nil), f.Args...), Encoding: f.Encoding}
+		return nil
+	}, opts...)
+}
+
+// SubscribeDecoded is Subscribe with a decoder from frames to T, which runs on
+// the consumer's goroutine and must not keep f.Args.
+func SubscribeDecoded[T any](c *Conn, events []string, decode func(f *Frame, dst *T) error, opts ...stream.Option) *stream.Subscription[T] {
+	cfg, err := stream.NewConfig(opts...)
+	if err != nil {
+		return stream.Failed[T](fmt.Errorf("rivet: subscribing to %q: %w", events, err))
+	}
+	f, err := c.subscribe(events, cfg)
+	if err != nil {
+		return stream.Failed[T](err)
+	}
+	return stream.Decoded(f.queue, decode)
+}
+
+func (c *Conn) subscribe(events []string, cfg stream.Config) (*feed, error) {
+	names := make([]string, 0, len(events))
+	for _, name := range events {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("rivet: subscribing on %s: no event named", c.cfg.Actor)
+	}
+	for _, name := range names {
+		if err := c.checkSize(codec.AppendSubscription(nil, c.cfg.Encoding, name, true)); err != nil {
+			return nil, fmt.Errorf("rivet: subscribing on %s: %w", c.cfg.Actor, err)
+		}
+	}
+	f := newFeed(c, names, cfg)
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return nil, c.err
+	}
+	if c.link != nil {
+		f.joined = c.link.gen
+	}
+	for _, name := range names {
+		i := c.topicIndex(name)
+		if i < 0 {
+			c.topics = append(c.topics, &topic{name: name, feeds: []*feed{f}, standing: &standing{}})
+			if c.link != nil {
+				c.send(c.link, c.topics[len(c.topics)-1])
+			}
+			continue
+		}
+		old := c.topics[i]
+		feeds := append(old.feeds[:len(old.feeds):len(old.feeds)], f)
+		c.topics[i] = &topic{name: name, feeds: feeds, standing: old.standing}
+	}
+	c.publish()
+	c.mu.Unlock()
+	c.poke()
+	return f, nil
+}
+
+func (c *Conn) topicIndex(name string) int {
+	return slices.IndexFunc(c.topics, func(t *topic) bool { return t.name == name })
+}
+
+// send queues the subscription of t on the link l; Conn.mu is held.
+func (c *Conn) send(l *link, t *topic) {
+	t.sentGen, t.sentAt = l.gen, time.Now()
+	c.out.push(item{frame: codec.AppendSubscription(nil, c.cfg.Encoding, t.name, true)})
+}
+
+// publish gives the reader the new table; Conn.mu is held.
+func (c *Conn) publish() {
+	routes := make(map[string]*topic, len(c.topics))
+	for _, t := range c.topics {
+		routes[t.name] = t
+	}
+	c.routes.Store(&routes)
+}
+
+// unsubscribe takes f out of its topics, and drops those on the server that
+// have no feed left.
+func (c *Conn) unsubscribe(f *feed) {
+	f.gone.Store(true)
+	c.mu.Lock()
+	if c.err == nil {
+		c.detach(f)
+		c.publish()
+	}
+	c.mu.Unlock()
+	c.poke()
+}
+
+// detach is unsubscribe under Conn.mu, without publishing.
+func (c *Conn) detach(f *feed) {
+	for _, name := range f.names {
+		i := c.topicIndex(name)
+		if i < 0 {
+			continue
+		}
+		old := c.topics[i]
+		feeds := make([]*feed, 0, len(old.feeds))
+		for _, g := range old.feeds {
+			if g != f {
+				feeds = append(feeds, g)
+			}
+		}
+		if len(feeds) > 0 {
+			c.topics[i] = &topic{name: name, feeds: feeds, standing: old.standing}
+			continue
+		}
+		c.topics = append(c.topics[:i:i], c.topics[i+1:]...)
+		if c.link != nil && old.sentGen == c.link.gen {
+			c.remember(old)
+			c.out.push(item{frame: codec.AppendSubscription(nil, c.cfg.Encoding, name, false)})
+		}
+	}
+}
+
+// takeFeeds empties the table; Conn.mu is held.
+func (c *Conn) takeFeeds() []*feed {
+	feeds := c.allFeeds()
+	c.topics = nil
+	c.publish()
+	return feeds
+}
+
+// allFeeds lists every feed once; Conn.mu is held.
+func (c *Conn) allFeeds() []*feed {
+	var feeds []*feed
+	known := make(map[*feed]bool)
+	for _, t := range c.topics {
+		for _, f := range t.feeds {
+			if !known[f] {
+				known[f] = true
+				feeds = append(feeds, f)
+			}
+		}
+	}
+	return feeds
+}
+
+// Renew sends the subscriptions to events again on the current link, which the
+// server does not mind. It does nothing for events that are not subscribed to
+// and while the connection is down. A call made afterwards comes after them.
+func (c *Conn) Renew(events ...string) {
+	c.mu.Lock()
+	if c.link != nil {
+		for _, t := range c.topics {
+			if t.sentGen == c.link.gen && slices.Contains(events, t.name) {
+				c.send(c.link, t)
+			}
+		}
+	}
+	c.mu.Unlock()
+	c.poke()
+}
+
+// LogNotice logs a notice (see stream.IsNotice) for a consumer that has no way
+// to be told of it, such as a callback.
+func (c *Conn) LogNotice(err error) {
+	c.log.Warn("events lost", "actor", c.cfg.Actor, "error", err)
+}
