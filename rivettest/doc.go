@@ -1,0 +1,57 @@
+// Package rivettest is a Rivet gateway for tests. It speaks the protocol of
+// the real one over HTTP and WebSockets in all three encodings, runs actors
+// made of handler functions, records what clients send, and fails on request in
+// the ways that networks and servers fail. It needs no engine and no network.
+//
+// A test of one's own program:
+//
+//	func TestCounting(t *testing.T) {
+//		gw := rivettest.NewGateway(t)
+//		rivettest.Handle(gw.Actor("counter"), Increment,
+//			func(ctx context.Context, r *rivettest.Request, by int) (int, error) { return by * 2, nil })
+//
+//		program := NewProgram(gw.Client(t)) // whatever takes a *rivet.Client
+//		go program.Run(t.Context())
+//
+//		gw.Conn(0).WaitSubscribed(t.Context(), "countChanged") // its first connection
+//		rivettest.Emit(gw, CountChanged, 5)                    // typed by the same descriptors
+//		gw.Restart()                                           // every connection lost
+//		gw.Conn(1).WaitSubscribed(t.Context(), "countChanged") // and back
+//	}
+//
+// # Actors
+//
+// [Gateway.Actor] defines the actors of a name; [Handle], [Do], [Consume] and
+// the methods of [Actor] give them actions, queues and hooks. Handlers of one
+// definition run one at a time and may share variables; one that waits does so
+// in [Request.Await]. Everything else, from keys to status codes, follows
+// RivetKit 2.3.19 or, with [Legacy], 2.0.33.
+//
+// # Faults
+//
+// [Gateway.Script] decides what happens to the next attempts to open a
+// WebSocket, [Gateway.ScriptHTTP] to the next requests, one [Step] each:
+//
+//	gw.Script(rivettest.Refuse(3), rivettest.Status(503, ""), rivettest.NoInit(), rivettest.HalfOpen())
+//	gw.ScriptHTTP("/action/charge", rivettest.Run(rivettest.Reset())) // it ran, but who knows
+//
+// An open connection is at the mercy of [Conn.Drop], [Conn.Close],
+// [Conn.Pause], [Conn.SendRaw] and their siblings, and everything at once of
+// [Gateway.Down], [Gateway.Up] and [Gateway.Restart].
+//
+// # Records
+//
+// [Gateway.Requests], [Gateway.Attempts], [Gateway.Conns], [Conn.Messages] and
+// [Calls] tell what arrived. The methods that begin with Wait wait for it by
+// signals, never by polling, so they work with a clock that stands still.
+//
+// # Time
+//
+// With [InMemory] the gateway opens no sockets, and a test with timeouts of
+// minutes runs in no time inside a testing/synctest bubble:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		gw := rivettest.NewGateway(t, rivettest.InMemory())
+//		…
+//	})
+package rivettest
