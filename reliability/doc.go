@@ -1,0 +1,2 @@
+// Package reliability holds the tests of what docs/reliability.md promises.
+package reliability

@@ -1,0 +1,599 @@
+package reliability_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rivet-go/rivet"
+	"github.com/rivet-go/rivet/codec"
+	"github.com/rivet-go/rivet/conn"
+	"github.com/rivet-go/rivet/rivettest"
+	"github.com/rivet-go/rivet/stream"
+)
+
+// frame is an unmasked WebSocket frame with these first two bytes, whose
+// length says what it says.
+func frame(first, second byte, rest ...byte) []byte { return append([]byte{first, second}, rest...) }
+
+// announce is the header of a binary frame of n bytes that are not there.
+func announce(n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{0x82, 127}, n)
+}
+
+// Whatever breaks RFC 6455 ends the link with an error that names the rule, the
+// server is told the code, and the connection comes back. Neither the other
+// connection of the client nor the calls that come after notice.
+func TestHostileFramesEndTheLink(t *testing.T) {
+	for name, v := range map[string]struct {
+		send []byte
+		code int // 0 for a link that just breaks off
+	}{
+		"masked":                          {frame(0x82, 0x81, 1, 2, 3, 4, 'x'), 1002},
+		"masked ping":                     {frame(0x89, 0x80, 1, 2, 3, 4), 1002},
+		"compressed":                      {frame(0xc2, 3, 0x4b, 0x04, 0), 1002},
+		"compressed text":                 {frame(0xc1, 3, 0x4b, 0x04, 0), 1002},
+		"second reserved bit":             {frame(0xa2, 0), 1002},
+		"third reserved bit":              {frame(0x92, 0), 1002},
+		"reserved opcode":                 {frame(0x83, 0), 1002},
+		"reserved control opcode":         {frame(0x8b, 0), 1002},
+		"ping in fragments":               {frame(0x09, 0), 1002},
+		"ping over 125 bytes":             {append(frame(0x89, 126, 0, 126), make([]byte, 126)...), 1002},
+		"continuation of nothing":         {frame(0x80, 1, 'x'), 1002},
+		"message inside a message":        {append(frame(0x02, 1, 'x'), frame(0x82, 1, 'y')...), 1002},
+		"length too long by a byte":       {frame(0x82, 126, 0, 1, 'x'), 1002},
+		"length over 63 bits":             {announce(1 << 63), 1002},
+		"text that is not UTF-8":          {frame(0x81, 2, 'x', 0xff), 1007},
+		"text cut inside a rune":          {frame(0x81, 1, 0xc3), 1007},
+		"text in fragments, not UTF-8":    {append(frame(0x01, 1, 0xc3), frame(0x80, 1, 0xc3)...), 1007},
+		"close with half a code":          {frame(0x88, 1, 3), 1002},
+		"close with a code of its own":    {frame(0x88, 2, 0x03, 0xed), 1002},
+		"close with a reason not UTF-8":   {frame(0x88, 3, 0x03, 0xe8, 0xff), 1007},
+		"oversize, announced":             {announce(1<<20 + 1), 1009},
+		"oversize, of 63 bits":            {announce(1<<63 - 1), 1009},
+		"oversize in fragments":           {append(append(frame(0x02, 127, 0, 0, 0, 0, 0, 0x10, 0, 0), make([]byte, 1<<20)...), frame(0x80, 1, 'x')...), 1009},
+		"cut in a frame":                  {frame(0x82, 100, 1, 2, 3), 0},
+		"cut in a header":                 {frame(0x82, 127, 0), 0},
+		"cut between fragments":           {frame(0x02, 1, 'x'), 0},
+		"cut in a frame within the limit": {announce(1 << 20), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+				gc, err := survives(t, gw, codec.BARE, func(gc *rivettest.Conn) {
+					gc.SendRaw(v.send)
+					if v.code == 0 {
+						_ = gc.Flush(soon(t))
+						gc.HangUp()
+					}
+				})
+				if v.code == 0 {
+					if !errors.Is(err, io.ErrUnexpectedEOF) {
+						t.Errorf("ended with %v, want an unexpected end", err)
+					}
+					return
+				}
+				var broken *conn.ProtocolError
+				if !errors.As(err, &broken) || int(broken.Code) != v.code {
+					t.Errorf("ended with %v (%T), want a ProtocolError with code %d", err, err, v.code)
+				}
+				if m, err := gc.WaitMessage(soon(t), rivettest.IsKind(rivettest.CloseMessage)); err != nil || m.Code != v.code {
+					t.Errorf("told the server %v, %v, want %d", m, err, v.code)
+				}
+			})
+		})
+	}
+}
+
+// survives opens two connections, has the first one's server do something
+// hostile, and returns that server and how its link ended. It checks that both are well
+// afterwards.
+func survives(t *testing.T, gw *rivettest.Gateway, enc codec.Encoding, attack func(*rivettest.Conn)) (gc *rivettest.Conn, err error) {
+	t.Helper()
+	client := gw.Client(t, rivet.WithEncoding(enc), rivet.WithReadLimit(1<<20))
+	victim := open(t, client.GetOrCreate("room", rivet.Key{"a"}))
+	ended := make(chan error, 1000)
+	victim.OnError(func(err error) { ended <- err })
+	sub := ticks.Subscribe(victim)
+	ready(t, victim)
+	other := open(t, client.GetOrCreate("room", rivet.Key{"a"}))
+	ready(t, other)
+	gc = gw.Conn(0)
+	subscribed(t, gc, ticks)
+
+	attack(gc)
+	err = <-ended
+	next, werr := gw.WaitConn(soon(t), 2)
+	if werr != nil {
+		t.Fatal(werr)
+	}
+	subscribed(t, next, ticks)
+	n, cerr := emit.Call(soon(t), victim, 5)
+	want(t, n, cerr, 5)
+	if n, err := sub.Next(soon(t)); err != nil || n != 5 {
+		t.Errorf("event after the attack: %d, %v", n, err)
+	}
+	n, cerr = echo.Call(soon(t), other, 6)
+	want(t, n, cerr, 6)
+	if s := other.Stats(); s.Links != 1 || s.Malformed != 0 {
+		t.Errorf("the other connection noticed: %+v", s)
+	}
+	// The history tells it as well.
+	told := slices.ContainsFunc(victim.Debug().History, func(s conn.State) bool {
+		return s.Status == conn.Disconnected && errors.Is(s.Cause, err)
+	})
+	if s := victim.Stats(); s.Links != 2 || !told {
+		t.Errorf("stats %+v, history %v", s, victim.Debug().History)
+	}
+	return gc, err
+}
+
+// A message of the protocol that cannot be understood ends the link in the
+// same way, with 1007.
+func TestHostileMessagesEndTheLink(t *testing.T) {
+	deep := strings.Repeat("[", 100_000)
+	messages := map[codec.Encoding]map[string][]byte{
+		codec.BARE: {
+			"nothing":               {},
+			"a version alone":       {3, 0},
+			"unknown version":       {99, 0, 0},
+			"unknown tag":           {3, 0, 99, 1, 2, 3},
+			"string longer than it": {3, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x7f},
+			"string of 2^63 bytes":  {3, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+			"endless varint":        append([]byte{3, 0, 0}, bytes.Repeat([]byte{0xff}, 100)...),
+			"zeros":                 make([]byte, 1000),
+		},
+		codec.CBOR: {
+			"nothing":                {},
+			"not a map":              {0x01},
+			"map of 2^64 entries":    {0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+			"array of 2^62 elements": {0x9b, 0x40, 0, 0, 0, 0, 0, 0, 0},
+			"string of 2^62 bytes":   {0x7b, 0x40, 0, 0, 0, 0, 0, 0, 0},
+			"deeply nested":          bytes.Repeat([]byte{0x81}, 100_000),
+			"nested without end":     bytes.Repeat([]byte{0x9f}, 100_000),
+			"unknown tag":            append(append([]byte("\xa1dbody\xa2ctagcWat"), "cval"...), 0xa0),
+			"break of nothing":       {0xff},
+			"reserved length":        {0x1c},
+		},
+		codec.JSON: {
+			"nothing":       {},
+			"not an object": []byte("1"),
+			"cut":           []byte(`{"body":{"tag":"Event","val":{"name":"tick`),
+			"deeply nested": []byte(deep),
+			"nested inside": []byte(`{"body":{"tag":"Event","val":{"name":"tick","args":` + deep + `}}}`),
+			"unknown tag":   []byte(`{"body":{"tag":"Wat","val":{}}}`),
+			"two values":    []byte(`{"body":{"tag":"Event","val":{"name":"tick","args":[]}}} {}`),
+			"an escape cut": []byte(`{"body":{"tag":"Event","val":{"name":"\u12`),
+		},
+	}
+	inEach(t, func(t *testing.T, enc codec.Encoding) {
+		for name, data := range messages[enc] {
+			t.Run(name, func(t *testing.T) {
+				bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+					gc, err := survives(t, gw, enc, func(gc *rivettest.Conn) { gc.SendMessage(data) })
+					var bad *codec.MalformedError
+					if !errors.As(err, &bad) {
+						t.Errorf("ended with %v (%T), want a MalformedError", err, err)
+					}
+					if m, err := gc.WaitMessage(soon(t), rivettest.IsKind(rivettest.CloseMessage)); err != nil || m.Code != 1007 {
+						t.Errorf("told the server %v, %v, want 1007", m, err)
+					}
+				})
+			})
+		}
+	})
+}
+
+// What is legal though unusual is taken: control frames between the fragments
+// of a message, and fragments of a byte.
+func TestHostileInterleavingIsTaken(t *testing.T) {
+	inEach(t, func(t *testing.T, enc codec.Encoding) {
+		bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+			c := connect(t, gw, rivet.WithEncoding(enc))
+			sub := ticks.Subscribe(c)
+			ready(t, c)
+			gc := gw.Conn(0)
+			subscribed(t, gc, ticks)
+			args, err := codec.AppendArgs(nil, enc, []any{7})
+			if err != nil {
+				t.Fatal(err)
+			}
+			op := rivettest.OpText
+			if enc.Binary() {
+				op = rivettest.OpBinary
+			}
+			message := codec.AppendEvent(nil, enc, "tick", args)
+			for i, b := range message {
+				gc.SendFrame(i == len(message)-1, op, []byte{b})
+				gc.SendFrame(true, rivettest.OpPing, fmt.Append(nil, i))
+				gc.SendFrame(true, rivettest.OpPong, []byte("for nothing"))
+				op = rivettest.OpContinuation
+			}
+			n, err := sub.Next(soon(t))
+			want(t, n, err, 7)
+			last := fmt.Sprint(len(message) - 1)
+			if _, err := gc.WaitMessage(soon(t), func(m rivettest.Message) bool {
+				return m.Kind == rivettest.PongMessage && string(m.Data) == last
+			}); err != nil {
+				t.Errorf("the last ping was not answered: %v", err)
+			}
+			if s := c.Stats(); s.Links != 1 {
+				t.Errorf("%+v", s)
+			}
+		})
+	})
+}
+
+// Values that cannot be decoded cost what they are part of and no more: an
+// event is a notice of its subscription, a reply an error of its call.
+func TestHostileValuesCostOneEventOrCall(t *testing.T) {
+	values := map[codec.Encoding]map[string][]byte{
+		codec.CBOR: {
+			"deeply nested":          bytes.Repeat([]byte{0x81}, 50_000),
+			"array of 2^62 elements": {0x9b, 0x40, 0, 0, 0, 0, 0, 0, 0},
+			"map of 2^62 entries":    {0x81, 0xbb, 0x40, 0, 0, 0, 0, 0, 0, 0},
+			"string of 2^62 bytes":   {0x81, 0x7b, 0x40, 0, 0, 0, 0, 0, 0, 0},
+			"another type":           {0x81, 0x61, 'x'},
+			"not UTF-8":              {0x81, 0x61, 0xff},
+		},
+	}
+	values[codec.BARE] = values[codec.CBOR] // whose values are CBOR
+	for _, enc := range []codec.Encoding{codec.BARE} {
+		t.Run(enc.String(), func(t *testing.T) {
+			for name, args := range values[enc] {
+				t.Run(name, func(t *testing.T) {
+					bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+						gw.Script(rivettest.Unanswered())
+						c := connect(t, gw, rivet.WithEncoding(enc))
+						sub := ticks.Subscribe(c)
+						ready(t, c)
+						gc := gw.Conn(0)
+						subscribed(t, gc, ticks)
+						gc.EmitRaw("tick", args)
+						var bad *stream.DecodeError
+						if n, err := sub.Next(soon(t)); !errors.As(err, &bad) || !stream.IsNotice(err) {
+							t.Errorf("got %d, %v, want a DecodeError", n, err)
+						}
+						gc.Emit("tick", 8)
+						n, err := sub.Next(soon(t))
+						want(t, n, err, 8)
+
+						var call sync.WaitGroup
+						call.Go(func() {
+							_, err := echo.Call(soon(t), c, 1)
+							var ce *rivet.CallError
+							if !errors.As(err, &ce) || !ce.MaybeExecuted {
+								t.Errorf("call ended with %v", err)
+							}
+						})
+						m, err := gc.WaitMessage(soon(t), rivettest.IsAction(string(echo)))
+						if err != nil {
+							t.Fatal(err)
+						}
+						gc.SendMessage(codec.AppendActionResponse(nil, enc, m.ID, args))
+						call.Wait()
+						if s := c.Stats(); s.Links != 1 || s.Malformed != 0 {
+							t.Errorf("the link suffered: %+v", s)
+						}
+					})
+				})
+			}
+		})
+	}
+}
+
+// heldHeap is what the process holds on to after garbage collection.
+func heldHeap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func allocated() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.TotalAlloc)
+}
+
+// Lengths that a server announces take no memory until their bytes come.
+func TestHostileLengthsTakeNoMemory(t *testing.T) {
+	const links = 50
+	gw := loopback(t)
+	var cs []*conn.Conn
+	client := gw.Client(t)
+	for i := range links {
+		c := open(t, client.GetOrCreate("room", rivet.Key{"a"}))
+		ready(t, c)
+		cs = append(cs, c)
+		gw.Conn(i)
+	}
+	before := heldHeap()
+	started := allocated()
+	for _, gc := range gw.Conns() {
+		// As much as the read limit allows; little of it comes.
+		gc.SendRaw(append(announce(conn.DefaultReadLimit), make([]byte, 1000)...))
+		if err := gc.Flush(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A ping does not get through, but a call from the client does: the reader
+	// waits for the rest, the writer is free.
+	for _, c := range cs {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { _, err := charge.Call(ctx, c, 1); done <- err }()
+		for _, gc := range gw.Conns() {
+			if gc.ID == c.Info().ConnectionID {
+				received(t, gc, charge)
+			}
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("call behind half a message: %v", err)
+		}
+	}
+	held, took := heldHeap()-before, allocated()-started
+	t.Logf("%d links with %d MiB announced each: %d KiB held, %d KiB allocated", links, conn.DefaultReadLimit>>20, held>>10, took>>10)
+	if held > links*32<<10 || took > links*256<<10 {
+		t.Errorf("held %d bytes, allocated %d, for %d bytes that came", held, took, links*1000)
+	}
+}
+
+// A value's memory is bounded by the bytes that came for it, whatever lengths
+// it claims and however it is nested.
+func TestHostileValuesTakeNoMemory(t *testing.T) {
+	bombs := map[string][]byte{
+		"array of 2^31 elements": {0x9a, 0x7f, 0xff, 0xff, 0xff},
+		"string of 2^31 bytes":   {0x81, 0x7a, 0x7f, 0xff, 0xff, 0xff},
+		"bytes of 2^31":          {0x81, 0x5a, 0x7f, 0xff, 0xff, 0xff},
+		"map of 2^31 entries":    {0x81, 0xba, 0x7f, 0xff, 0xff, 0xff},
+		"nested arrays":          bytes.Repeat([]byte{0x81}, 1<<19),
+		"nested maps":            bytes.Repeat([]byte{0xa1, 0x01}, 1<<18),
+		"nested tags":            append(append([]byte{0x81}, bytes.Repeat([]byte{0xc1}, 1<<19)...), 0),
+		"endless strings":        append([]byte{0x81, 0x7f}, bytes.Repeat([]byte{0x61, 'x'}, 1<<18)...),
+	}
+	event := rivet.Event[any]("tick")
+	gw := loopback(t)
+	for name, args := range bombs {
+		t.Run(name, func(t *testing.T) {
+			c := connect(t, gw)
+			sub := event.Subscribe(c)
+			ready(t, c)
+			conns := gw.Conns()
+			gc := conns[len(conns)-1]
+			if err := gc.WaitSubscribed(soon(t), "tick"); err != nil {
+				t.Fatal(err)
+			}
+			started := allocated()
+			const times = 20
+			for range times {
+				gc.EmitRaw("tick", args)
+				if v, err := sub.Next(soon(t)); !stream.IsNotice(err) {
+					t.Fatalf("decoded into %T, %v", v, err)
+				}
+			}
+			took := allocated() - started
+			// The gateway copies each message a few times as well.
+			if limit := int64(times * (len(args)*12 + 64<<10)); took > limit {
+				t.Errorf("%d bytes allocated for %d messages of %d, over %d", took, times, len(args), limit)
+			}
+			if s := c.Stats(); s.Malformed != 0 || s.Links != 1 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// A server that floods fills the buffers that were configured and no more,
+// whether anybody reads, listens, or asked at all.
+func TestHostileFloodStaysWithinTheBuffers(t *testing.T) {
+	const (
+		size   = 1 << 10
+		batch  = 256
+		rounds = 100 // 25 MiB
+	)
+	type flood func(gc *rivettest.Conn)
+	text := strings.Repeat("x", size)
+	for name, v := range map[string]struct {
+		setup func(*conn.Conn) (sub *stream.Subscription[string])
+		flood flood
+		limit int64 // of the heap, in MiB
+	}{
+		"events that nobody reads, default buffer": {
+			func(c *conn.Conn) *stream.Subscription[string] { return rivet.Event[string]("text").Subscribe(c) },
+			func(gc *rivettest.Conn) { gc.Emit("text", text) }, 24},
+		"events that nobody reads, small buffer": {
+			func(c *conn.Conn) *stream.Subscription[string] {
+				return rivet.Event[string]("text").Subscribe(c, stream.Buffer(64))
+			},
+			func(gc *rivettest.Conn) { gc.Emit("text", text) }, 4},
+		"events that nobody wants": {nil, func(gc *rivettest.Conn) { gc.SendMessage(codec.AppendEvent(nil, codec.BARE, "unwanted", nil)) }, 4},
+		"replies to nothing":       {nil, func(gc *rivettest.Conn) { gc.Reply(1<<40, text) }, 4},
+		"errors for nothing":       {nil, func(gc *rivettest.Conn) { gc.ReplyError(1<<40, rivettest.UserError("x", text, nil)) }, 4},
+		"errors of the connection": {nil, func(gc *rivettest.Conn) { gc.SendError(rivettest.UserError("x", text, nil)) }, 8},
+		"pings":                    {nil, func(gc *rivettest.Conn) { gc.SendFrame(true, rivettest.OpPing, []byte(text[:125])) }, 4},
+		"pongs":                    {nil, func(gc *rivettest.Conn) { gc.SendFrame(true, rivettest.OpPong, []byte(text[:125])) }, 4},
+		"opening messages":         {nil, func(gc *rivettest.Conn) { gc.SendInit() }, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gw := loopback(t, rivettest.RecordLimit(8))
+			client := gw.Client(t)
+			c := open(t, client.GetOrCreate("room", rivet.Key{"a"}))
+			c.OnError(func(error) {})
+			var sub *stream.Subscription[string]
+			if v.setup != nil {
+				sub = v.setup(c)
+			}
+			ready(t, c)
+			gc := gw.Conn(0)
+			other := open(t, client.GetOrCreate("room", rivet.Key{"a"}))
+			ready(t, other)
+			if sub != nil {
+				if err := gc.WaitSubscribed(soon(t), "text"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := heldHeap()
+			var most int64
+			for i := range rounds {
+				for range batch {
+					v.flood(gc)
+				}
+				if err := gc.Flush(soon(t)); err != nil {
+					t.Fatal(err)
+				}
+				if i%25 == 24 {
+					most = max(most, heldHeap()-before)
+				}
+			}
+			// Behind the flood calls are answered, and beside it as well.
+			n, err := echo.Call(soon(t), c, 1)
+			want(t, n, err, 1)
+			n, err = echo.Call(soon(t), other, 2)
+			want(t, n, err, 2)
+			most = max(most, heldHeap()-before)
+			t.Logf("%d messages: %d KiB of heap at most; %+v", rounds*batch, most>>10, c.Stats())
+			if most > v.limit<<20 {
+				t.Errorf("%d KiB held, over %d MiB", most>>10, v.limit)
+			}
+			if s := c.Stats(); s.Links != 1 {
+				t.Errorf("the link did not hold: %+v", s)
+			}
+			if sub != nil {
+				if s := sub.Stats(); s.Received != rounds*batch || s.Received != s.Delivered+s.Dropped+uint64(s.Depth) || s.Dropped == 0 {
+					t.Errorf("%+v", s)
+				}
+			}
+		})
+	}
+}
+
+// A server that reads nothing fills the outbox, then calls are refused or
+// wait; the link ends because a write takes too long, and every call has its
+// outcome.
+func TestHostileServerThatNeverReads(t *testing.T) {
+	bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		client := gw.Client(t, rivet.WithOutbox(32), rivet.WithPing(0, 10*time.Second))
+		c := open(t, client.GetOrCreate("room", rivet.Key{"a"}))
+		other := open(t, client.GetOrCreate("room", rivet.Key{"a"}))
+		ready(t, c)
+		ready(t, other)
+		gc := gw.Conn(0)
+		if gc.ID != c.Info().ConnectionID {
+			gc = gw.Conn(1)
+		}
+		lost := make(chan error, 1000)
+		c.OnError(func(err error) { lost <- err })
+		gc.PauseReads()
+		const calls = 400
+		big := strings.Repeat("x", 32<<10) // together more than the network buffers
+		var done sync.WaitGroup
+		var maybe, unsent atomic.Int64
+		started := time.Now()
+		for range calls {
+			done.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+				defer cancel()
+				_, err := rivet.Call[string](ctx, c, "echo", big)
+				var ce *rivet.CallError
+				if !errors.As(err, &ce) || !isTyped(err, false) {
+					t.Errorf("call ended with %v", err)
+					return
+				}
+				if ce.MaybeExecuted {
+					maybe.Add(1)
+				} else {
+					unsent.Add(1)
+				}
+			})
+		}
+		err := <-lost
+		var timeout interface{ Timeout() bool }
+		if took := time.Since(started); !errors.As(err, &timeout) || !timeout.Timeout() || took > 11*time.Second {
+			t.Errorf("link ended after %v with %v, want a timeout after 10 s", took, err)
+		}
+		n, err := echo.Call(soon(t), other, 2)
+		want(t, n, err, 2)
+		gw.Down() // so that what waits is not answered after all
+		done.Wait()
+		if maybe.Load() == 0 || unsent.Load() == 0 || maybe.Load()+unsent.Load() != calls {
+			t.Errorf("%d may have run, %d were not sent, of %d", maybe.Load(), unsent.Load(), calls)
+		}
+	})
+}
+
+// A server that answers pings and never a call costs each call its timeout and
+// nobody else anything.
+func TestHostileServerThatNeverAnswers(t *testing.T) {
+	inEach(t, func(t *testing.T, enc codec.Encoding) {
+		bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+			gw.Script(rivettest.Unanswered())
+			c := connect(t, gw, rivet.WithEncoding(enc))
+			sub := ticks.Subscribe(c)
+			ready(t, c)
+			subscribed(t, gw.Conn(0), ticks)
+			started := time.Now()
+			for _, limit := range []time.Duration{0, 3 * time.Second} {
+				ctx := context.Background()
+				if limit > 0 {
+					ctx = within(t, limit)
+				} else {
+					limit = conn.DefaultCallTimeout
+				}
+				_, err := emit.Call(ctx, c, 4)
+				if took := time.Since(started); took != limit || !errors.Is(err, context.DeadlineExceeded) || !rivet.MaybeExecuted(err) {
+					t.Errorf("call ended after %v with %v, want a timeout after %v", took, err, limit)
+				}
+				n, err := sub.Next(soon(t)) // it ran
+				want(t, n, err, 4)
+				started = time.Now()
+			}
+			if s := c.Stats(); s.Links != 1 || s.CallsInFlight != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	})
+}
+
+// Replies that come twice, or for nobody, are counted and change nothing.
+func TestHostileReplies(t *testing.T) {
+	for name, step := range map[string]rivettest.Step{
+		"twice":             rivettest.DuplicateReplies(),
+		"for unknown calls": rivettest.UnknownReplies(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inEach(t, func(t *testing.T, enc codec.Encoding) {
+				bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+					gw.Script(step)
+					c := connect(t, gw, rivet.WithEncoding(enc))
+					var callers sync.WaitGroup
+					for i := range 10 {
+						callers.Go(func() {
+							for j := range 20 {
+								n, err := echo.Call(soon(t), c, i*100+j)
+								want(t, n, err, i*100+j)
+							}
+						})
+					}
+					callers.Wait()
+					synctest.Wait()
+					if s := c.Stats(); s.Unexpected != 200 || s.Links != 1 {
+						t.Errorf("%d unexpected replies, want 200; %+v", s.Unexpected, s)
+					}
+				})
+			})
+		})
+	}
+}
