@@ -88,7 +88,7 @@ func TestBehaviour07_HalfOpenLinkIsNoticed(t *testing.T) {
 	t.Run("on TCP", func(t *testing.T) {
 		inEach(t, func(t *testing.T, enc codec.Encoding) {
 			gw := loopback(t)
-			c := connect(t, gw, rivet.WithEncoding(enc), rivet.WithPing(50*time.Millisecond, 50*time.Millisecond),
+			c := connect(t, gw, rivet.WithEncoding(enc), rivet.WithPing(100*time.Millisecond, 2*time.Second),
 				rivet.WithBackoff(backoff.Exponential(time.Millisecond, time.Millisecond)))
 			ready(t, c)
 			gw.Conn(0).Pause()
@@ -115,18 +115,47 @@ func TestBehaviour07_HalfOpenLinkIsNoticed(t *testing.T) {
 			}
 		})
 	})
-	t.Run("alive, without pongs but with events", func(t *testing.T) {
+	t.Run("alive, pongs stuck behind events", func(t *testing.T) {
 		bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
-			gw.Script(rivettest.NoPongs())
+			const late = 2 * conn.DefaultPongTimeout // each way
 			c := connect(t, gw)
 			ready(t, c)
 			ticks.On(c, func(int) {})
+			subscribed(t, gw.Conn(0), ticks)
+			gw.Conn(0).SetLatency(late)
 			for range 600 {
 				pass(time.Second)
 				rivettest.Emit(gw, ticks, 1)
 			}
 			if s := c.Stats(); s.Links != 1 {
 				t.Errorf("%d links", s.Links)
+			}
+		})
+	})
+	// A server that talks on but has stopped to hear us would answer no call
+	// for ever.
+	t.Run("deaf, but with events", func(t *testing.T) {
+		bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+			c := connect(t, gw)
+			ready(t, c)
+			ticks.On(c, func(int) {})
+			subscribed(t, gw.Conn(0), ticks)
+			lost := make(chan conn.CloseInfo, 9)
+			c.OnClose(func(i conn.CloseInfo) { lost <- i })
+			gw.Conn(0).PauseReads()
+			limit := conn.DefaultPingInterval + 7*conn.DefaultPongTimeout
+			for spent := time.Duration(0); c.Stats().Links == 1; spent += time.Second {
+				if spent > limit {
+					t.Fatalf("after %v the link is still trusted", spent)
+				}
+				pass(time.Second)
+				rivettest.Emit(gw, ticks, 1)
+			}
+			n, err := echo.Call(soon(t), c, 1)
+			want(t, n, err, 1)
+			var silent *conn.TimeoutError
+			if e := <-lost; !errors.As(e.Err, &silent) || silent.What != "pong" || !e.WillRetry {
+				t.Errorf("closed by %v, will retry: %v", e.Err, e.WillRetry)
 			}
 		})
 	})
