@@ -75,7 +75,7 @@ func (s *Subscription[T]) pump(ch chan T) {
 		case ended:
 			return
 		case empty:
-			<-s.l.wake // Close leaves a token too
+			<-s.l.bell.token // Close leaves a token too
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (s *Subscription[T]) send(ch chan T, v T) (sent, ok bool) {
 			return true, true
 		case <-s.quit:
 			return false, false
-		case <-s.l.wake:
+		case <-s.l.bell.token:
 		}
 	}
 	return false, true

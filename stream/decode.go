@@ -17,8 +17,7 @@ const (
 // needs of it beside the ledger. It costs one call a batch.
 type source[T any] interface {
 	// fill puts what comes next into b, which has been reset, without
-	// blocking. After empty, a token on the ledger's wake channel says when to
-	// look again.
+	// blocking. After empty, the ledger's bell says when to look again.
 	fill(b *batch[T]) state
 	close()
 	unheard(notice error)

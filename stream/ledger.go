@@ -47,7 +47,7 @@ type ledger struct {
 	limit      int
 	limitBytes int
 
-	wake chan struct{} // a token for the consumer: look again
+	bell bell          // for the consumer: look again
 	room chan struct{} // a token for the producer in PushWait
 
 	closed    atomic.Bool   // by the consumer
@@ -96,7 +96,7 @@ func (l *ledger) init(cfg Config) {
 	if l.policy == Latest {
 		l.limit = 1
 	}
-	l.wake = make(chan struct{}, 1)
+	l.bell.init()
 	l.room = make(chan struct{}, 1)
 }
 
@@ -281,7 +281,7 @@ func (l *ledger) notice(err error) {
 	wake := l.unpark()
 	l.mu.Unlock()
 	if wake {
-		signal(l.wake)
+		l.bell.ring()
 	}
 }
 

@@ -85,7 +85,7 @@ func (q *Queue[E]) Push(batch []E) int {
 	q.mu.Unlock()
 
 	if wake {
-		signal(q.wake)
+		q.bell.ring()
 	}
 	if len(q.scrap) > 0 {
 		q.hooks.Release(q.scrap)
@@ -149,7 +149,7 @@ func (q *Queue[E]) CloseWith(err error) {
 	wake := q.unpark()
 	q.mu.Unlock()
 	if wake {
-		signal(q.wake)
+		q.bell.ring()
 	}
 	signal(q.room)
 }
@@ -173,7 +173,7 @@ func (q *Queue[E]) Close() {
 	q.waiting = false
 	q.mu.Unlock()
 
-	signal(q.wake)
+	q.bell.ring()
 	signal(q.room)
 	q.release(front)
 	q.release(back)
@@ -257,7 +257,7 @@ func (q *Queue[E]) discard(e *E) {
 // drain moves up to most events, but not much more than mostBytes, into buf
 // and returns it. When a notice is next it returns that alone; when there is
 // nothing, whether the queue has ended or, if not, that it has marked the
-// consumer as waiting for a signal on wake.
+// consumer as waiting for the bell.
 func (q *Queue[E]) drain(buf []E, most, mostBytes int) (events []E, state state, notice error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

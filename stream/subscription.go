@@ -141,7 +141,7 @@ func (s *Subscription[T]) wait(ctx context.Context) (v T, err error) {
 			return v, err
 		case empty:
 			select {
-			case <-s.l.wake:
+			case <-s.l.bell.token:
 			case <-ctx.Done():
 				return v, ctx.Err()
 			}
@@ -281,7 +281,7 @@ func (s *Subscription[T]) refill(ctx context.Context) (ok bool, err error) {
 			return false, err
 		}
 		select {
-		case <-s.l.wake:
+		case <-s.l.bell.token:
 		case <-ctx.Done():
 		}
 	}
