@@ -65,6 +65,9 @@ func (p *slicePump[T]) step() state {
 // consumed once. The end of the context stops the stream at the next value; an
 // iterator that waits for long has to look at the context itself.
 func FromSeq[T any](seq iter.Seq[T]) Stream[T] {
+	if seq == nil {
+		return noFunc[T]("FromSeq")
+	}
 	return Stream[T]{run: func(ctx context.Context, out observer[T]) {
 		for v := range seq {
 			if ctx.Err() != nil || !out.next(v) {
@@ -82,6 +85,9 @@ func FromSeq[T any](seq iter.Seq[T]) Stream[T] {
 // notice; one with another error ends the stream with it, and its value is
 // ignored.
 func FromSeq2[T any](seq iter.Seq2[T, error]) Stream[T] {
+	if seq == nil {
+		return noFunc[T]("FromSeq2")
+	}
 	return Stream[T]{run: func(ctx context.Context, out observer[T]) {
 		for v, err := range seq {
 			switch {
@@ -112,6 +118,9 @@ func FromSeq2[T any](seq iter.Seq2[T, error]) Stream[T] {
 // the subscription. A subscription that has another consumer ends the stream
 // with [ErrInUse].
 func FromSubscription[T any](subscribe func() *Subscription[T]) Stream[T] {
+	if subscribe == nil {
+		return noFunc[T]("FromSubscription")
+	}
 	return Stream[T]{open: func(ctx context.Context, out observer[T]) pump {
 		p := &taking[T]{ctx: ctx, sub: subscribe(), out: out}
 		p.enter()
@@ -120,10 +129,12 @@ func FromSubscription[T any](subscribe func() *Subscription[T]) Stream[T] {
 }
 
 // FromChan returns a stream of what is received from ch, until it is closed.
-// It starts no goroutine. Several consumptions share the values.
+// It starts no goroutine. Several consumptions share the values; a value that is
+// received just as ctx ends is lost to all of them.
 func FromChan[T any](ch <-chan T) Stream[T] {
 	return Stream[T]{run: func(ctx context.Context, out observer[T]) {
-		for {
+		// A consumption that is over must not take from the others.
+		for ctx.Err() == nil {
 			select {
 			case v, ok := <-ch:
 				if ctx.Err() != nil {
@@ -147,6 +158,9 @@ func FromChan[T any](ch <-chan T) Stream[T] {
 // the consumer's goroutine. [io.EOF] is a clean end, a notice is a notice, and
 // any other error ends the stream. next has to return when ctx has ended.
 func FromFunc[T any](next func(ctx context.Context) (T, error)) Stream[T] {
+	if next == nil {
+		return noFunc[T]("FromFunc")
+	}
 	return Stream[T]{run: func(ctx context.Context, out observer[T]) {
 		for ctx.Err() == nil {
 			v, err := next(ctx)
@@ -175,14 +189,14 @@ func FromFunc[T any](next func(ctx context.Context) (T, error)) Stream[T] {
 // FromError returns a stream whose only step is err: its end, or a notice
 // followed by a clean end. With nil it is empty.
 func FromError[T any](err error) Stream[T] {
-	return Stream[T]{run: func(_ context.Context, out observer[T]) {
-		if IsNotice(err) {
-			if !out.notice(err) {
-				return
-			}
-			err = nil
+	return Stream[T]{run: func(ctx context.Context, out observer[T]) {
+		if !IsNotice(err) {
+			out.end(err)
+			return
 		}
-		out.end(err)
+		if out.notice(err) && ctx.Err() == nil {
+			out.end(nil)
+		}
 	}}
 }
 
