@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"sync"
 	"time"
 
@@ -53,8 +52,9 @@ type View[S any] struct {
 	taking  bool          // a snapshot is on its way; log collects meanwhile
 	log     []step[S]     // events since it was asked for
 	spilled bool          // log was full
-	changes uint64        // steps of state
-	changed chan struct{} // closed at the next step of state or err
+	changes change        // steps of state or err
+	changed chan struct{} // closed at the next of them, and at the end
+	streams map[*stream.Queue[change]]struct{}
 	ended   bool
 }
 
@@ -158,6 +158,14 @@ func (v *View[S]) apply(e step[S]) (changed bool) {
 // step publishes a change. v.mu is held.
 func (v *View[S]) step() {
 	v.changes++
+	for q := range v.streams {
+		q.Push([]change{v.changes})
+	}
+	v.wake()
+}
+
+// wake lets those look again who wait for a change. v.mu is held.
+func (v *View[S]) wake() {
 	close(v.changed)
 	v.changed = make(chan struct{})
 }
@@ -311,7 +319,11 @@ func (v *View[S]) finish(err error) {
 	}
 	v.ended, v.err = true, err
 	v.stop()
-	v.step()
+	for q := range v.streams {
+		q.CloseWith(err)
+	}
+	v.streams = nil
+	v.wake()
 }
 
 // Read calls f with the current state, or does not and returns false while
@@ -339,45 +351,6 @@ func (v *View[S]) copy() S {
 		return v.set.clone(v.state)
 	}
 	return v.state
-}
-
-// All ranges over the state: the current one, and after each change the
-// newest; a slow loop skips those between. Failures to take a snapshot are
-// steps with an error and no state, after which the loop goes on, as after
-// every notice (see stream.IsNotice). When the View has ended its error is the
-// last step, ErrClosed after Close; the end of ctx ends the loop without one.
-func (v *View[S]) All(ctx context.Context) iter.Seq2[S, error] {
-	return func(yield func(S, error) bool) {
-		var zero S
-		var seen uint64
-		for first := true; ; first = false {
-			v.mu.RLock()
-			fresh := v.changes != seen || first
-			seen = v.changes
-			state, ready, err, ended, changed := v.copy(), v.ready, v.err, v.ended, v.changed
-			v.mu.RUnlock()
-			switch {
-			case ctx.Err() != nil:
-				return
-			case ended:
-				yield(zero, err)
-				return
-			case fresh && err != nil:
-				if !yield(zero, &SnapshotError{Err: err}) {
-					return
-				}
-			case fresh && ready:
-				if !yield(state, nil) {
-					return
-				}
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
 }
 
 // Ready waits for the first state. It fails with ctx's error, or with Err once
@@ -417,16 +390,3 @@ func (v *View[S]) Close() error {
 	v.tasks.Wait()
 	return nil
 }
-
-// SnapshotError is a notice of View.All: a snapshot failed and will be tried
-// again.
-type SnapshotError struct{ Err error }
-
-// Error says what failed.
-func (e *SnapshotError) Error() string { return fmt.Sprintf("rivet: view: snapshot failed: %v", e.Err) }
-
-// Unwrap returns the cause.
-func (e *SnapshotError) Unwrap() error { return e.Err }
-
-// Notice is true: the loop goes on.
-func (e *SnapshotError) Notice() bool { return true }
