@@ -48,6 +48,7 @@ type Conn struct {
 	draining  bool                // Shutdown was called
 	idle      chan struct{}       // closed when active is zero and Shutdown waits
 	topics    []*topic            // in the order of subscribing
+	late      []late              // of the current link, in the order of sending
 	listeners map[*listener]struct{}
 	ids       Info
 

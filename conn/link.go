@@ -187,6 +187,7 @@ func (l *link) open(actorID, connectionID string) {
 	l.info = OpenInfo{Actor: c.cfg.Actor, ActorID: actorID, ConnectionID: connectionID, Reconnect: !first}
 	c.ids.ActorID, c.ids.ConnectionID = actorID, connectionID
 	c.link = l
+	c.late = nil // those that were sent late before come first now
 	var head []item
 	for _, t := range c.topics {
 		if t.suspect {

@@ -159,8 +159,12 @@ func (l *link) reply(id uint64, o outcome) {
 		return
 	}
 	c.settle(p)
+	renewed := len(c.late) > 0 && c.answered(l, id)
 	c.mu.Unlock()
 	p.done <- o
+	if renewed {
+		c.poke()
+	}
 }
 
 // answer queues a control frame, which overtakes all messages.

@@ -54,6 +54,7 @@ type timing struct {
 	opened  bool // up was seen
 	initBy  time.Time
 	probeAt time.Time // zero when there is no suspect to be tried
+	renewAt time.Time // zero when there is nothing to renew
 	stallAt time.Time // zero when the reader has not been held of late
 }
 
@@ -153,6 +154,7 @@ func (l *link) gather() error {
 		size += len(it.frame)
 		l.popped = append(l.popped, it)
 	}
+	l.timing.renewAt = c.renewAt()
 	c.mu.Unlock()
 	var err error
 	for _, it := range l.popped {
@@ -176,7 +178,7 @@ func (l *link) untilDue() time.Duration {
 		t.stallAt = after(time.Now(), l.c.cfg.StallTimeout)
 	}
 	var due time.Time
-	for _, at := range [...]time.Time{t.pingAt, t.pongBy, t.initBy, t.probeAt, t.stallAt} {
+	for _, at := range [...]time.Time{t.pingAt, t.pongBy, t.initBy, t.probeAt, t.renewAt, t.stallAt} {
 		if !at.IsZero() && (due.IsZero() || at.Before(due)) {
 			due = at
 		}
@@ -223,6 +225,10 @@ func (l *link) tick(now time.Time) error {
 	}
 	if due(t.probeAt) {
 		t.probeAt = l.probe(now)
+	}
+	if due(t.renewAt) {
+		t.renewAt = time.Time{} // gather, which comes next, sets it anew
+		l.renew(now)
 	}
 	return nil
 }

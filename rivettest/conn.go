@@ -65,10 +65,12 @@ type Conn struct {
 	received      int // messages that Receive has handed out
 
 	pauseReads, pauseWrites, noPongs bool
-	latency, readEvery               time.Duration
-	fragment, reorder                int
-	duplicate, unknown, mute         bool
-	held                             [][]byte // replies that Reorder holds back
+
+	loseSubscriptions        int // how many more are recorded only
+	latency, readEvery       time.Duration
+	fragment, reorder        int
+	duplicate, unknown, mute bool
+	held                     [][]byte // replies that Reorder holds back
 }
 
 // outgoing is bytes to write, not before due.
@@ -182,7 +184,11 @@ func (c *Conn) record(m Message) {
 	}
 	switch m.Kind {
 	case SubscribeMessage:
-		c.subscriptions[m.Name] = true
+		if c.loseSubscriptions > 0 {
+			c.loseSubscriptions--
+		} else {
+			c.subscriptions[m.Name] = true
+		}
 	case UnsubscribeMessage:
 		delete(c.subscriptions, m.Name)
 	}

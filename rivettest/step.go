@@ -189,6 +189,12 @@ func Unanswered() Step {
 	return onAccept("unanswered", func(c *Conn) { c.set(func() { c.mute = true }) })
 }
 
+// LoseSubscriptions takes no notice of the connection's first n subscriptions,
+// as the engine does now and then when one wakes an actor.
+func LoseSubscriptions(n int) Step {
+	return onAccept("lose subscriptions", func(c *Conn) { c.set(func() { c.loseSubscriptions = n }) })
+}
+
 // NoPongs leaves the client's pings without an answer.
 func NoPongs() Step {
 	return onAccept("no pongs", func(c *Conn) { c.set(func() { c.noPongs = true }) })
