@@ -32,6 +32,9 @@ func (b *bell) ring() {
 // hang makes b ring for e on list. It has to come before anyone waits for b.
 func (b *bell) hang(list *ready, e *member) { b.line.Store(&line{list, e}) }
 
+// unhang makes b leave tokens again.
+func (b *bell) unhang() { b.line.Store(nil) }
+
 // ready lists those of many members that have something to do. Any goroutine
 // adds; one consumer takes.
 type ready struct {
@@ -45,12 +48,16 @@ type ready struct {
 // member is one pump of a group.
 type member struct {
 	pump   pump
-	listed bool // is on the list; guarded by ready.mu
+	listed bool        // is on the list; guarded by ready.mu
+	due    atomic.Bool // has been added since its last step
+	held   bool        // is not to be stepped; the consumer's
+	gone   bool        // has been closed; the consumer's
 }
 
 // add puts e on the list unless it is there.
 func (r *ready) add(e *member) {
 	r.mu.Lock()
+	e.due.Store(true)
 	if e.listed {
 		r.mu.Unlock()
 		return

@@ -71,6 +71,9 @@ func workUntil(ctx context.Context, p pump, timer *time.Timer, due func() bool) 
 // opened returns a pump for s: its own if it has one, else one that takes from
 // a goroutine that runs s, which keeps at most ahead values ready.
 func opened[T any](ctx context.Context, s Stream[T], ahead int, out observer[T]) pump {
+	if s.run == nil && s.open == nil {
+		s = From[T]()
+	}
 	if s.open != nil {
 		return s.open(ctx, out)
 	}
@@ -128,7 +131,15 @@ type taking[T any] struct {
 
 func (p *taking[T]) enter() { p.refused = !p.sub.enter() }
 
-func (p *taking[T]) bell() *bell { return &p.sub.l.bell }
+// bell is the subscription's, unless that rings for another consumer.
+func (p *taking[T]) bell() *bell {
+	if p.refused {
+		b := new(bell)
+		b.init()
+		return b
+	}
+	return &p.sub.l.bell
+}
 
 func (p *taking[T]) close() {
 	if !p.refused {
