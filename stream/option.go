@@ -65,8 +65,11 @@ type Config struct {
 }
 
 // Option changes one property of a subscription. A type of another package
-// that embeds an Option is one.
-type Option interface{ apply(*Config) error }
+// that embeds an Option is one. Every Option is a [ShareOption] too.
+type Option interface {
+	ShareOption
+	apply(*Config) error
+}
 
 // OptionError says which option of a subscription has a value that cannot be
 // used, and why.

@@ -82,20 +82,13 @@ func opened[T any](ctx context.Context, s Stream[T], ahead int, out observer[T])
 
 // spawn runs s on a goroutine of its own, with a queue between it and out.
 func spawn[T any](ctx context.Context, s Stream[T], cfg Config, out observer[T]) pump {
-	inner, cancel := context.WithCancel(ctx)
 	q := NewQueue(cfg, Hooks[T]{})
-	p := &spawned[T]{cancel: cancel, done: make(chan struct{})}
-	p.taking = taking[T]{ctx: ctx, sub: Direct(q), out: out}
-	p.taking.enter()
-	go func() {
-		defer close(p.done)
-		defer cancel()
-		defer func() { q.CloseWith(fate(recover())) }() // changes nothing after a proper end
+	return fed(ctx, q, Direct(q), out, func(ctx context.Context) {
 		var one [1]T
-		s.drive(inner, observer[T]{
+		s.drive(ctx, observer[T]{
 			next: func(v T) bool {
 				one[0] = v
-				return q.PushWait(inner.Done(), one[:]) == 1
+				return q.PushWait(ctx.Done(), one[:]) == 1
 			},
 			notice: func(err error) bool {
 				q.Notice(err)
@@ -103,6 +96,22 @@ func spawn[T any](ctx context.Context, s Stream[T], cfg Config, out observer[T])
 			},
 			end: q.CloseWith,
 		})
+	})
+}
+
+// fed returns a pump over sub, the consumer's end of q, which feed fills on a
+// goroutine of its own. When feed returns, or panics, before it has ended q,
+// that ends it.
+func fed[E, T any](ctx context.Context, q *Queue[E], sub *Subscription[T], out observer[T], feed func(ctx context.Context)) *spawned[T] {
+	inner, cancel := context.WithCancel(ctx)
+	p := &spawned[T]{cancel: cancel, done: make(chan struct{})}
+	p.taking = taking[T]{ctx: ctx, sub: sub, out: out}
+	p.taking.enter()
+	go func() {
+		defer close(p.done)
+		defer cancel()
+		defer func() { q.CloseWith(fate(recover())) }() // changes nothing after a proper end
+		feed(inner)
 		q.CloseWith(nil)
 	}()
 	return p
