@@ -26,6 +26,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"internal/gateway": {"codec"},
 		"internal/ws":      {},
 		"stream":           {},
+		"stream/rx":        {"stream"},
 		"rivettest":        {"", "codec", "conn", "stream"},
 	}
 	// Third-party modules that one package alone may use.
