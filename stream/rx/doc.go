@@ -4,9 +4,10 @@
 // It is for programs that have RxGo already, and for the operators of RxGo that
 // package stream does not have. New code is better off with package stream
 // alone, which is typed, needs no goroutine for each operator, and releases
-// what it holds. RxGo is not maintained: its last release is of April 2021. A program
-// that imports this package links testify, a YAML decoder and net/http, by way
-// of RxGo, which is some 3 MB; the other packages of this module do not.
+// what it holds. RxGo is not maintained: its last release is of April 2021. A
+// program that imports this package links testify, a YAML decoder and net/http,
+// by way of RxGo, which is some 3 MB; the other packages of this module do not
+// use RxGo.
 //
 // # What holds here
 //
@@ -16,10 +17,13 @@
 // the last item. [Stream] ends the context of the observable it consumes, and
 // takes what is on its way, before a loop over it returns.
 //
-// So the form that cannot leak is to come back to a Stream at the end:
+// So the form that leaves nothing is to come back to a Stream at the end:
 //
 //	o := rx.Observable(ticks).BufferWithCount(10).Take(3)
 //	for batch, err := range rx.Stream[[]any](o).All(ctx) {
+//
+// But for the operators that do not go by the context of their observer: see
+// below.
 //
 // # Traps of RxGo
 //
@@ -42,9 +46,9 @@
 //   - those that send from a goroutine of their own: BufferWithTime,
 //     WindowWithTime, Debounce, FlatMap, Join.
 //
-// With observables of this package a context for each operator costs nothing.
-// After those of RxGo's own sources that were given one, too, the first operator
-// leaves a goroutine until that context ends.
+// With observables of this package a context for each operator costs nothing;
+// after rxgo.FromChannel the first operator that is given one leaves a goroutine
+// until that context ends.
 //
 // Moreover:
 //
@@ -59,6 +63,10 @@
 //   - FromEventSource has no way to leave: one observer that stops receiving
 //     stops all. Give each observer a Stream of its own, or share one with
 //     package stream.
+//   - Merge, CombineLatest and Amb send without a look at any context: when what
+//     comes after them stops, for an error or because it has enough, their
+//     goroutines stay. Merge the streams with [stream.Merge] first; [HotStream],
+//     right behind them, does not stop.
 //   - FromChannel, Create and the first kind above are consumed by several
 //     observers in competition.
 //   - Those of the second kind above can be observed once; the second time they
