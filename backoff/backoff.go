@@ -28,10 +28,12 @@ type Policy interface {
 }
 
 // Sequence is the waits of one connection. It is used by one goroutine at a
-// time and does not block.
-type Sequence interface {
-	// Next returns the wait before the next attempt. A sequence never ends; a
-	// negative wait counts as zero.
+// time and does not block. It is an alias, the same as stream.Delays, so that
+// the New of a Policy fits Stream.Retry too.
+type Sequence = interface {
+	// Next returns the wait before the next attempt. The sequence of a
+	// connection never ends, a negative wait counts as zero; Stream.Retry gives
+	// up then.
 	Next() time.Duration
 	// Reset starts anew.
 	Reset()

@@ -1,0 +1,87 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+func init() {
+	contract["Buffered"] = func(s Stream[string]) Stream[any] { return anyOf(s.Buffered()) }
+	contract["Buffered, 1"] = func(s Stream[string]) Stream[any] { return anyOf(s.Buffered(Buffer(1))) }
+	contract["LatestBy"] = func(s Stream[string]) Stream[any] {
+		return anyOf(LatestBy(s, func(string) *byte { return new(byte) }))
+	}
+	contract["ParallelMap"] = func(s Stream[string]) Stream[any] {
+		return anyOf(ParallelMap(s, 3, func(_ context.Context, v string) (string, error) { return v + v, nil }))
+	}
+	contract["ParallelMap, failing"] = func(s Stream[string]) Stream[any] {
+		return anyOf(ParallelMap(s, 3, func(_ context.Context, v string) (string, error) {
+			if v == "g" {
+				return "", errSource
+			}
+			return v, nil
+		}))
+	}
+	contract["Retry"] = func(s Stream[string]) Stream[any] {
+		return anyOf(s.Retry(func() Delays { return tries(0) }))
+	}
+	contract["Catch"] = func(s Stream[string]) Stream[any] { return anyOf(s.Catch(FromError[string])) }
+	contract["Catch, going on after failing"] = func(s Stream[string]) Stream[any] {
+		return anyOf(s.Catch(func(error) Stream[string] { return From("x", "y", "z", "x", "y") }))
+	}
+	contract["Share"] = func(s Stream[string]) Stream[any] {
+		// One of its own for each consumption, or two would share it.
+		return anyOf(Stream[string]{open: func(ctx context.Context, out observer[string]) pump {
+			return s.Share().open(ctx, out)
+		}})
+	}
+	contract["Publish"] = func(s Stream[string]) Stream[any] {
+		return anyOf(Stream[string]{open: func(ctx context.Context, out observer[string]) pump {
+			p := s.Publish()
+			pump := p.Stream().open(ctx, out)
+			if err := p.Start(ctx); err != nil {
+				panic(err)
+			}
+			return &closing{pump, func() { p.Close() }}
+		}})
+	}
+}
+
+// tries are delays for that many attempts more.
+type tries int
+
+func (n tries) Next() time.Duration { return time.Duration(n) - 1 }
+func (n tries) Reset()              {}
+
+// closing calls f when it is closed.
+type closing struct {
+	pump
+	f func()
+}
+
+func (p *closing) close() {
+	p.pump.close()
+	p.f()
+}
+
+func TestOperatorsWithoutFunction(t *testing.T) {
+	s := From("a")
+	for name, failed := range map[string]Stream[string]{
+		"LatestBy":    LatestBy[string, int](s, nil),
+		"ParallelMap": ParallelMap[string, string](s, 1, nil),
+		"Retry":       s.Retry(nil),
+		"Catch":       s.Catch(nil),
+	} {
+		var bad *OptionError
+		for _, err := range failed.All(t.Context()) {
+			if !errors.As(err, &bad) || bad.Option != name {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if bad == nil {
+			t.Errorf("%s does not fail", name)
+		}
+	}
+}
