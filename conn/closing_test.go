@@ -185,3 +185,32 @@ func TestReconnectCountsWhileALostLinkIsHeld(t *testing.T) {
 		}
 	})
 }
+
+// Close waits for the server's farewell. An Init that comes instead opens
+// nothing any more.
+func TestInitAfterCloseOpensNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		gw.Script(rivettest.NoInit())
+		c := connect(t, config(gw))
+		opened := false
+		c.OnOpen(func(conn.OpenInfo) { opened = true })
+		gc, err := gw.WaitConn(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gc.PauseReads()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			_ = c.Close()
+		}()
+		synctest.Wait()
+		if !gc.SendInit() {
+			t.Error("Init was not sent")
+		}
+		<-closed
+		if s := c.Stats(); opened || s.Links != 0 || c.Status() != conn.Closed {
+			t.Errorf("opened: %v, %d links, %v", opened, s.Links, c.Status())
+		}
+	})
+}

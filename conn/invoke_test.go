@@ -275,6 +275,52 @@ func TestOutboxMakesCallersWaitWhileUp(t *testing.T) {
 	})
 }
 
+func TestCallThatWaitsForRoomInTheOutboxCanBeCancelled(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		cfg := config(gw)
+		cfg.Outbox = 1
+		c := connect(t, cfg)
+		ready(t, c)
+		gw.Conn(0).PauseReads()
+		call := func(ctx context.Context) chan error {
+			result := make(chan error, 1)
+			go func() {
+				_, err := c.Action(ctx, "echo", make([]byte, 60<<10)) // more than a pipe takes
+				result <- err
+			}()
+			return result
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var stuck []chan error
+		for range 20 {
+			stuck = append(stuck, call(ctx))
+		}
+		synctest.Wait()
+		ctx1, cancel1 := context.WithCancel(t.Context())
+		waits := call(ctx1)
+		synctest.Wait()
+		cancel1()
+		synctest.Wait()
+		select {
+		case err := <-waits:
+			if !errors.Is(err, context.Canceled) || conn.MaybeExecuted(err) {
+				t.Errorf("%v, may have run: %v", err, conn.MaybeExecuted(err))
+			}
+		default:
+			t.Error("still waits for room")
+		}
+		cancel()
+		for _, result := range stuck {
+			if err := <-result; !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+		}
+		if s := c.Stats(); s.CallsQueued != 0 || s.CallsInFlight != 0 {
+			t.Errorf("left over: %+v", s)
+		}
+	})
+}
+
 func TestFailedWriteFailsTheCall(t *testing.T) {
 	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
 		cfg := config(gw)
