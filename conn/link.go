@@ -47,6 +47,7 @@ type link struct {
 
 	up         atomic.Bool  // Init has arrived
 	heard      atomic.Bool  // something came since the last ping
+	spoke      atomic.Int64 // when the actor's latest message came, in Unix nanoseconds
 	held       atomic.Bool  // a Block subscription holds the reader now
 	stalled    atomic.Int64 // since when, but for moments, in Unix nanoseconds
 	closeSent  atomic.Bool

@@ -52,6 +52,9 @@ func (l *link) read(ctx, quit context.Context) error {
 func (l *link) message(quit context.Context, payload []byte) error {
 	c := l.c
 	c.seq++
+	if l.spoke.Load() != l.at {
+		l.spoke.Store(l.at)
+	}
 	if name, args, ok := codec.ScanEvent(c.cfg.Encoding, payload); ok {
 		l.event(quit, name, args)
 		return nil

@@ -11,6 +11,9 @@ import (
 // the actor is awake: the first time has woken it.
 const renewAfter = 2 * time.Second
 
+// wideAwake is how long after its latest message an actor is taken to be awake.
+const wideAwake = 100 * time.Millisecond
+
 // late is a subscription sent on a link that was open already. The actor may
 // have been asleep, and the engine (2.3.19) loses a few in a hundred of the
 // subscriptions that wake one, without a trace. They are sent once more, which
@@ -21,8 +24,12 @@ type late struct {
 	again time.Time // when not to wait for that any longer
 }
 
-// doubt notes that a subscription was sent late; Conn.mu is held.
-func (c *Conn) doubt(name string, now time.Time) {
+// doubt notes that a subscription was sent late, if the actor may be asleep;
+// Conn.mu is held.
+func (c *Conn) doubt(l *link, name string, now time.Time) {
+	if now.UnixNano()-l.spoke.Load() < int64(wideAwake) {
+		return
+	}
 	c.late = append(c.late, late{name: name, call: c.nextID.Load(), again: now.Add(renewAfter)})
 }
 

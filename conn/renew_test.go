@@ -12,6 +12,7 @@ func TestLateSubscriptionThatIsLostIsRenewedByTheNextReply(t *testing.T) {
 		gw.Script(rivettest.LoseSubscriptions(1))
 		c := connect(t, config(gw))
 		ready(t, c)
+		<-time.After(time.Second) // for the actor to fall asleep
 		sub := c.Subscribe([]string{tick})
 		if _, err := c.Action(t.Context(), "emit", 1); err != nil { // whose event is lost
 			t.Fatal(err)
@@ -47,20 +48,23 @@ func TestLateSubscriptionThatIsLostIsRenewedAfterAWhile(t *testing.T) {
 // still wanted.
 func TestSubscriptionsAreRenewedNoMoreThanNeeded(t *testing.T) {
 	for name, test := range map[string]struct {
-		early bool // before the link is up
+		early bool          // before the link is up
+		idle  time.Duration // since the actor's latest message
 		after func(t *testing.T, gw *rivettest.Gateway, sub interface{ Close() error })
 		want  int
 	}{
 		"with the link": {early: true, want: 1},
-		"late":          {want: 2},
-		"an event came": {want: 1, after: func(_ *testing.T, gw *rivettest.Gateway, _ interface{ Close() error }) { gw.Emit(tick, 1) }},
-		"given up":      {want: 1, after: func(_ *testing.T, _ *rivettest.Gateway, sub interface{ Close() error }) { _ = sub.Close() }},
+		"wide awake":    {idle: time.Millisecond, want: 1},
+		"late":          {idle: time.Second, want: 2},
+		"an event came": {idle: time.Second, want: 1, after: func(_ *testing.T, gw *rivettest.Gateway, _ interface{ Close() error }) { gw.Emit(tick, 1) }},
+		"given up":      {idle: time.Second, want: 1, after: func(_ *testing.T, _ *rivettest.Gateway, sub interface{ Close() error }) { _ = sub.Close() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
 				c := connect(t, config(gw))
 				if !test.early {
 					ready(t, c)
+					<-time.After(test.idle)
 				}
 				sub := c.Subscribe([]string{tick})
 				ready(t, c)

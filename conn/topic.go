@@ -88,7 +88,7 @@ func (c *Conn) subscribe(events []string, cfg stream.Config) (*feed, error) {
 			c.topics = append(c.topics, &topic{name: name, feeds: []*feed{f}, standing: &standing{}})
 			if c.link != nil {
 				c.send(c.link, c.topics[len(c.topics)-1])
-				c.doubt(name, time.Now())
+				c.doubt(c.link, name, time.Now())
 			}
 			continue
 		}
