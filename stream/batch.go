@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func Batch[T any](s Stream[T], size int, wait time.Duration) Stream[[]T] {
 		return FromError[[]T](&OptionError{"Batch", fmt.Errorf("%v is negative", wait)})
 	case wait == 0:
 		return pipedUntil(s, func(out observer[[]T], quit func(error) bool) observer[T] {
-			held := slab[T]{most: size}
+			var held slab[T]
 			return observer[T]{
 				next: func(v T) bool {
 					held.add(v)
@@ -42,7 +43,7 @@ func Batch[T any](s Stream[T], size int, wait time.Duration) Stream[[]T] {
 		})
 	}
 	return timed(s, func(c *clock, out observer[[]T]) timedStage[T] {
-		held := slab[T]{most: size}
+		var held slab[T]
 		flush := func() bool { return held.release(out.next) }
 		return timedStage[T]{
 			next: func(v T) bool {
@@ -66,28 +67,25 @@ func Batch[T any](s Stream[T], size int, wait time.Duration) Stream[[]T] {
 	})
 }
 
-// slab collects values for slices that are given away.
-type slab[T any] struct {
-	values []T
-	most   int // values that are added before take, if that is known
-	hint   int // of how many the next slice will be
-}
+// slab collects values in memory that it uses again, to give them away in
+// slices of just their size.
+type slab[T any] struct{ values []T }
 
-func (b *slab[T]) add(v T) {
-	if b.values == nil {
-		n := max(b.hint, 8)
-		if b.most > 0 {
-			n = min(n, b.most)
-		}
-		b.values = make([]T, 0, n)
-	}
-	b.values = append(b.values, v)
-}
+func (b *slab[T]) add(v T) { b.values = append(b.values, v) }
 
 // take returns the values, which are the caller's from then on, or nil.
 func (b *slab[T]) take() []T {
-	full := b.values
-	b.values, b.hint = nil, len(full)
+	n := len(b.values)
+	if n == 0 {
+		return nil
+	}
+	full := slices.Clone(b.values)
+	if n > keepRing || cap(b.values) <= keepRing {
+		clear(b.values)
+		b.values = b.values[:0]
+	} else {
+		b.values = nil // of a burst that is over
+	}
 	return full
 }
 

@@ -49,6 +49,7 @@ type delayPump[T any] struct {
 	start time.Time
 	line  []delayed[T] // what waits is line[head:]
 	head  int
+	added int  // in this step
 	over  bool // the source has ended
 }
 
@@ -62,6 +63,7 @@ type delayed[T any] struct {
 
 func (p *delayPump[T]) step() state {
 	found := empty
+	p.added = 0
 	if !p.over && len(p.line)-p.head < DefaultBuffer {
 		if found = p.pump.step(); found == ended {
 			if !p.over {
@@ -73,7 +75,11 @@ func (p *delayPump[T]) step() state {
 	if p.clock.fired.Load() {
 		p.clock.rest()
 	}
+	// One look at the time does for all that came in a step.
 	now := time.Since(p.start)
+	for i := len(p.line) - p.added; i < len(p.line); i++ {
+		p.line[i].at = now + p.by
+	}
 	for n := 0; p.head < len(p.line) && p.line[p.head].at <= now; n++ {
 		if n == batchEvents {
 			return got
@@ -104,7 +110,7 @@ func (p *delayPump[T]) hand(s delayed[T]) bool {
 }
 
 func (p *delayPump[T]) add(s delayed[T]) {
-	s.at = time.Since(p.start) + p.by
+	p.added++
 	p.over = s.last
 	if len(p.line) == cap(p.line) && p.head > len(p.line)/2 {
 		n := copy(p.line, p.line[p.head:])

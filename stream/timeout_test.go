@@ -72,3 +72,25 @@ func TestTimeoutReleasesTheSource(t *testing.T) {
 		}
 	})
 }
+
+// Nor is what it takes for a notice, with nothing behind it.
+func TestTimeoutOfABusyConsumerOfNotices(t *testing.T) {
+	inBubble(t, func(t *testing.T, source func(string) stream.Stream[string]) {
+		start := time.Now()
+		var end error
+		for _, err := range source(". ! . . . . . . . . . . . |").Timeout(25 * time.Millisecond).All(t.Context()) {
+			if stream.IsNotice(err) {
+				<-time.After(60 * time.Millisecond)
+				continue
+			}
+			end = err
+			if at := time.Since(start); at != 85*time.Millisecond {
+				t.Errorf("ended at %v", at)
+			}
+		}
+		var late *stream.TimeoutError
+		if !errors.As(end, &late) {
+			t.Errorf("error %v", end)
+		}
+	})
+}
