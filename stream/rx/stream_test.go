@@ -188,6 +188,37 @@ func TestLoopWaitsForTheSource(t *testing.T) {
 	}
 }
 
+// A source that has nothing at the moment is left, too.
+func TestLoopLeavesAQuietSource(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	quiet := stream.Never[int]().StartWith(1)
+	for _, o := range []rxgo.Observable{rx.Observable(quiet), rx.Observable(quiet).Map(identity)} {
+		if v, err := rx.Stream[int](o).First(t.Context()); v != 1 || err != nil {
+			t.Errorf("got %d, error %v", v, err)
+		}
+	}
+}
+
+// An end that the observable does not know of has to reach it, and the consumer
+// even where it does not.
+func TestEndsOfTheBridgeItself(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var l live
+	var mistyped *rx.TypeError
+	if _, err := rx.Stream[string](rx.Observable(l.stream())).First(t.Context()); !errors.As(err, &mistyped) {
+		t.Errorf("error %v", err)
+	}
+	if n := l.now.Load(); n != 0 {
+		t.Errorf("%d consumptions of the source go on", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	hot := rx.HotStream[string](rxgo.Interval(rxgo.WithDuration(time.Millisecond), rxgo.WithContext(ctx)))
+	if _, err := hot.First(t.Context()); !errors.As(err, &mistyped) {
+		t.Errorf("hot: error %v", err)
+	}
+}
+
 func TestStreamByManyAtATime(t *testing.T) {
 	var l live
 	s := rx.Stream[int](rx.Observable(l.stream()).Map(identity).Filter(func(v any) bool { return v.(int)%2 == 0 }))
