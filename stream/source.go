@@ -189,15 +189,36 @@ func FromFunc[T any](next func(ctx context.Context) (T, error)) Stream[T] {
 // FromError returns a stream whose only step is err: its end, or a notice
 // followed by a clean end. With nil it is empty.
 func FromError[T any](err error) Stream[T] {
-	return Stream[T]{run: func(ctx context.Context, out observer[T]) {
-		if !IsNotice(err) {
-			out.end(err)
-			return
+	run := func(ctx context.Context, out observer[T]) {
+		end := err
+		if IsNotice(err) {
+			if !out.notice(err) {
+				return
+			}
+			end = nil
 		}
-		if out.notice(err) && ctx.Err() == nil {
-			out.end(nil)
+		if ctx.Err() == nil {
+			out.end(end)
 		}
+	}
+	return Stream[T]{run: run, open: func(ctx context.Context, out observer[T]) pump {
+		p := &stepPump{f: func() { run(ctx, out) }}
+		p.ring.init()
+		return p
 	}}
+}
+
+// stepPump is all done in one step.
+type stepPump struct {
+	f    func()
+	ring bell // never rung
+}
+
+func (p *stepPump) bell() *bell { return &p.ring }
+func (p *stepPump) close()      {}
+func (p *stepPump) step() state {
+	p.f()
+	return ended
 }
 
 // Empty returns a stream that ends at once, as the zero Stream does.

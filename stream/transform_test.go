@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -328,6 +329,38 @@ func TestTransformAllocatesNothingPerItem(t *testing.T) {
 		}
 		if few, many := cost(10), cost(2000); many != few {
 			t.Errorf("%s: %v allocations for 10 items, %v for 2,000", name, few, many)
+		}
+	}
+}
+
+// Where everything is over subscriptions, one after the other needs no
+// goroutine, in Merge too.
+func TestFlatMapNeedsNoGoroutine(t *testing.T) {
+	numbers := func(n int) stream.Stream[int] {
+		return stream.FromSubscription(func() *stream.Subscription[int] { return source(n) })
+	}
+	s := stream.FlatMap(numbers(100), func(n int) stream.Stream[int] { return numbers(n).Take(2) })
+	before := runtime.NumGoroutine()
+	n, err := stream.Merge(s, s).Tap(func(int) {
+		if now := runtime.NumGoroutine(); now > before {
+			t.Fatalf("%d goroutines more", now-before)
+		}
+	}).Count(t.Context())
+	if want := 2 * 199; n != want || err != nil {
+		t.Errorf("%d, %v; want %d", n, err, want)
+	}
+}
+
+// The outer stream is held while an inner one has its turn.
+func TestFlatMapPushesBack(t *testing.T) {
+	handed := 0
+	outer := stream.From(make([]int, 1000)...).Tap(func(int) { handed++ })
+	s := stream.FlatMap(outer, func(int) stream.Stream[int] { return stream.From(make([]int, 200)...) })
+	for name, s := range map[string]stream.Stream[int]{"alone": s, "merged": stream.Merge(s)} {
+		handed = 0
+		n, err := s.Take(1000).Count(t.Context())
+		if n != 1000 || err != nil || handed < 5 || handed > 64 {
+			t.Errorf("%s: %d values, %v; %d of the outer stream", name, n, err, handed)
 		}
 	}
 }
