@@ -164,7 +164,8 @@ func WithBufferedChannel(n int) Option {
 // and what its source does then is up to the source: a subscription goes by its
 // own policy ([stream.Overflow]). With [rxgo.Drop] the value is dropped, which
 // only an observer with [WithNotices] is told, as a [*stream.LagError] in its
-// place; errors are never dropped.
+// place; errors are never dropped. For more than that, such as to drop the
+// oldest, see [stream.Stream.Buffered].
 //
 // The option of the same name that RxGo has is honoured by FromEventSource and
 // Interval, and by nothing else.
