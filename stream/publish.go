@@ -40,15 +40,20 @@ var ErrStarted = errors.New("stream: shared stream has been started before")
 // errStopped is the cause of the end that Close brings.
 var errStopped = errors.New("stream: shared stream closed")
 
-// Stream returns the stream of a subscriber. One that comes before Start waits
-// and misses nothing, one that comes later gets what comes from then on, and
-// one that comes after the end gets just that; with [Replay] both get the last
-// values first. A subscriber that leaves changes nothing for the source.
-func (p *Shared[T]) Stream() Stream[T] {
+// Stream returns the stream of the subscribers: each consumption of it is one.
+// A subscriber that comes before Start waits and misses nothing, one that comes
+// later gets what comes from then on, and one that comes after the end gets
+// just that; with [Replay] both get the last values first. A subscriber that
+// leaves changes nothing for the source.
+func (p *Shared[T]) Stream() Stream[T] { return FromSubscription(p.Subscribe) }
+
+// Subscribe returns a new subscriber, which is there at once: what it is to
+// consume waits in its buffer from now on. It must be closed.
+func (p *Shared[T]) Subscribe() *Subscription[T] {
 	if p.failed != nil {
-		return FromError[T](p.failed)
+		return Failed[T](p.failed)
 	}
-	return Stream[T]{open: func(ctx context.Context, out observer[T]) pump { return p.f.join(ctx, out) }}
+	return p.f.join()
 }
 
 // Start starts the consumption of the stream, on a goroutine that Close waits

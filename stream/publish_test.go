@@ -3,6 +3,7 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -103,6 +104,83 @@ func TestPublishStartsOnce(t *testing.T) {
 	if err := stream.From(1).Publish(stream.Buffer(0)).Start(t.Context()); !errors.As(err, new(*stream.OptionError)) {
 		t.Error(err)
 	}
+}
+
+// A subscriber that came before the start misses nothing, and its counters add
+// up with what is replayed to it.
+func TestPublishSubscribe(t *testing.T) {
+	p := stream.From(1, 2, 3, 4, 5).Publish(stream.Replay(3), stream.Buffer(2), stream.Overflow(stream.Block))
+	first := p.Subscribe()
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := all(t.Context(), stream.FromSeq2(first.All(t.Context()))); len(got) != 5 || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	p.Close()
+	for read := range 5 {
+		late := p.Subscribe()
+		for i := range read {
+			switch n, err := late.Next(t.Context()); {
+			case i < 3 && (n != i+3 || err != nil):
+				t.Errorf("%d, %v instead of %d", n, err, i+3)
+			case i == 3 && err != io.EOF:
+				t.Errorf("%d, %v instead of the end", n, err)
+			}
+		}
+		n := min(read, 3)
+		if s := late.Stats(); s.Received != 3 || s.Delivered != uint64(n) || s.Depth != 3-n {
+			t.Errorf("after %d: %+v", read, s)
+		}
+		late.Close()
+		late.Close()
+		if s := late.Stats(); s.Received != 3 || s.Delivered != uint64(n) || s.Dropped != uint64(3-n) || s.Depth != 0 {
+			t.Errorf("after %d, closed: %+v", read, s)
+		}
+	}
+	late := p.Subscribe()
+	defer late.Close()
+	want := 3
+	for n := range late.C() {
+		if n != want {
+			t.Errorf("%d instead of %d", n, want)
+		}
+		want++
+	}
+	if bad := stream.From(1).Publish(stream.Replay(-1)).Subscribe(); bad == nil {
+		t.Error("no subscription")
+	} else if _, err := bad.Next(t.Context()); !errors.As(err, new(*stream.OptionError)) {
+		t.Error(err)
+	}
+}
+
+// Subscribers may come, read and close while values flow, and close from
+// elsewhere.
+func TestPublishSubscribeStress(t *testing.T) {
+	p := stream.FromFunc(func(context.Context) (int, error) { return 1, nil }).Publish(stream.Replay(100), stream.Buffer(10))
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var everyone sync.WaitGroup
+	for range 4 {
+		everyone.Go(func() {
+			for round := range 50 {
+				sub := p.Subscribe()
+				everyone.Go(func() { sub.Close() })
+				seen := 0
+				for range sub.All(t.Context()) {
+					if seen++; seen == round {
+						break
+					}
+				}
+				if s := sub.Stats(); s.Received != s.Delivered+s.Dropped+uint64(s.Depth) {
+					t.Errorf("%+v", s)
+				}
+			}
+		})
+	}
+	everyone.Wait()
+	p.Close()
 }
 
 // Close releases a source that waits for the subscriber that calls it.

@@ -103,8 +103,8 @@ func (h *hub[T]) open(ctx context.Context, out observer[T]) pump {
 	defer h.mu.Unlock()
 	var before <-chan struct{}
 	if h.now != nil {
-		if p := h.now.join(ctx, out); p != nil {
-			return p
+		if sub := h.now.join(); sub != nil {
+			return taken(ctx, sub, out)
 		}
 		before = h.now.done
 	}
@@ -112,7 +112,7 @@ func (h *hub[T]) open(ctx context.Context, out observer[T]) pump {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f.abandon = cancel
 	h.now = f
-	p := f.join(ctx, out)
+	sub := f.join()
 	go func() {
 		defer cancel()
 		if before != nil {
@@ -120,6 +120,13 @@ func (h *hub[T]) open(ctx context.Context, out observer[T]) pump {
 		}
 		f.run(inner, h.source)
 	}()
+	return taken(ctx, sub, out)
+}
+
+// taken is the pump over a subscription that nobody else has.
+func taken[T any](ctx context.Context, sub *Subscription[T], out observer[T]) pump {
+	p := &taking[T]{ctx: ctx, sub: sub, out: out}
+	p.enter()
 	return p
 }
 
@@ -153,64 +160,81 @@ func newFanout[T any](cfg shareConfig) *fanout[T] {
 	return &fanout[T]{cfg: cfg, done: make(chan struct{}), past: history[T]{most: cfg.replay}}
 }
 
-// seat is a subscriber's end.
+// seat is where a subscriber gets its values from: the replay, and then its
+// queue.
 type seat[T any] struct {
-	taking[T]
-	f      *fanout[T]
-	q      *Queue[T]
-	at     int // in f.seats
-	replay []T
+	direct[T]
+	f    *fanout[T]
+	at   int  // in f.seats; guarded by f.mu
+	gone bool // guarded by f.mu
+
+	replay []T  // what is left of it; guarded by q.mu
+	live   bool // the consumer has found nothing left
 }
 
-// join returns the end of a new subscriber, or nil if it is too late for one.
-func (f *fanout[T]) join(ctx context.Context, out observer[T]) pump {
-	q := NewQueue(f.cfg.Config, Hooks[T]{})
-	p := &seat[T]{f: f, q: q}
-	p.taking = taking[T]{ctx: ctx, sub: Direct(q), out: out}
-	p.enter()
+// join returns the subscription of a new subscriber, or nil if it is too late
+// for one.
+func (f *fanout[T]) join() *Subscription[T] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
 		return nil
 	}
+	q := NewQueue(f.cfg.Config, Hooks[T]{})
 	// Whatever is being handed on at this moment is in the past already.
-	p.replay = f.past.values()
-	p.at = len(f.seats)
+	p := &seat[T]{f: f, at: len(f.seats), replay: f.past.values()}
+	q.received = uint64(len(p.replay))
+	sub := Direct(q)
+	p.direct = *sub.src.(*direct[T])
+	sub.src = p
 	f.seats = append(f.seats, p)
 	f.changed = true
 	if f.over {
 		q.CloseWith(f.err)
 	}
-	return p
+	return sub
 }
 
-func (p *seat[T]) step() state {
-	if len(p.replay) == 0 {
-		return p.taking.step()
-	}
-	n := min(len(p.replay), batchEvents)
-	for _, v := range p.replay[:n] {
-		if p.ctx.Err() != nil || !p.out.next(v) {
-			return ended
+func (p *seat[T]) fill(b *batch[T]) state {
+	if !p.live {
+		p.q.mu.Lock()
+		n := min(len(p.replay), p.most)
+		vals := p.replay[:n:n]
+		p.replay = p.replay[n:]
+		p.q.mu.Unlock()
+		if n > 0 {
+			b.start(vals)
+			return got
 		}
+		p.live = true
 	}
-	if p.replay = p.replay[n:]; len(p.replay) == 0 {
-		p.replay = nil
-	}
-	return got
+	return p.direct.fill(b)
 }
 
 func (p *seat[T]) close() {
-	p.taking.close()
-	f := p.f
+	p.direct.close()
+	p.q.mu.Lock()
+	p.q.dropped += uint64(len(p.replay))
+	p.replay = nil
+	p.q.mu.Unlock()
+	p.f.leave(p)
+}
+
+// leave takes p off the list. The last one to leave a shared stream waits until
+// that has come to rest, as does everyone when it has come to its end.
+func (f *fanout[T]) leave(p *seat[T]) {
 	f.mu.Lock()
-	last := len(f.seats) - 1
-	f.seats[p.at] = f.seats[last]
-	f.seats[p.at].at = p.at
-	f.seats[last] = nil
-	f.seats = f.seats[:last]
-	f.changed = true
-	abandoned := last == 0 && f.abandon != nil
+	abandoned := false
+	if !p.gone {
+		p.gone = true
+		last := len(f.seats) - 1
+		f.seats[p.at] = f.seats[last]
+		f.seats[p.at].at = p.at
+		f.seats[last] = nil
+		f.seats = f.seats[:last]
+		f.changed = true
+		abandoned = last == 0 && f.abandon != nil
+	}
 	if abandoned {
 		f.closed = true
 		f.past = history[T]{}
