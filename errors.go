@@ -132,11 +132,15 @@ func (e *QueueTimeoutError) Error() string {
 // Is matches ErrQueueTimedOut.
 func (e *QueueTimeoutError) Is(target error) bool { return target == ErrQueueTimedOut }
 
-// responseTooLargeError is a response over the read limit.
-type responseTooLargeError struct{ limit int64 }
+// ResponseTooLargeError is the failure of a call whose response is over the read
+// limit; see WithReadLimit. The actor may have run it.
+type ResponseTooLargeError struct {
+	Limit int64 // bytes
+}
 
-func (e *responseTooLargeError) Error() string {
-	return fmt.Sprintf("response exceeds the read limit of %d bytes (WithReadLimit)", e.limit)
+// Error names the limit and the option that raises it.
+func (e *ResponseTooLargeError) Error() string {
+	return fmt.Sprintf("response exceeds the read limit of %d bytes (WithReadLimit)", e.Limit)
 }
 
 // callbackError is the failure of a function that an option brought: nothing

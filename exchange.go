@@ -74,7 +74,7 @@ func (c *Client) exchange(ctx context.Context, r request) (*reply, error) {
 		limit = maxErrorBody // and the rest, surely a page of somebody else's, is left
 	}
 	if resp.ContentLength > limit && !failed {
-		return nil, &responseTooLargeError{limit}
+		return nil, &ResponseTooLargeError{Limit: limit}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *Client) exchange(ctx context.Context, r request) (*reply, error) {
 	}
 	if int64(len(body)) > limit {
 		if !failed {
-			return nil, &responseTooLargeError{limit}
+			return nil, &ResponseTooLargeError{Limit: limit}
 		}
 		body = body[:limit]
 	}

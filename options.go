@@ -337,8 +337,9 @@ func WithOutbox(calls int) LinkOption {
 	return link("WithOutbox", calls > 0, "must be positive", func(c *conn.Config) { c.Outbox = calls })
 }
 
-// WithPanicHandler tells f of panics in callbacks, which are recovered; the
-// default logs them.
+// WithPanicHandler tells f of panics in callbacks and other functions that the
+// program gave to the connection, which are recovered; the default logs them.
+// f may be called by several goroutines at a time.
 func WithPanicHandler(f func(recovered any, stack []byte)) LinkOption {
 	return link("WithPanicHandler", f != nil, "must not be nil", func(c *conn.Config) { c.OnPanic = f })
 }

@@ -157,7 +157,7 @@ func (l *link) dial(ctx context.Context) (*ws.Handshake, error) {
 		URL:       target.URL,
 		Header:    target.Header,
 		Protocols: target.Protocols,
-		NetDial:   cfg.NetDial,
+		NetDial:   l.c.netDial(),
 		TLS:       cfg.TLS,
 		Timeout:   cmp.Or(cfg.DialTimeout, -1), // which turns it off
 	})
@@ -170,6 +170,18 @@ func (l *link) dial(ctx context.Context) (*ws.Handshake, error) {
 		return nil, fmt.Errorf("handshake refused: %w", e)
 	}
 	return hs, err
+}
+
+// netDial is the user's dialer, if there is one, whose panic is an error.
+func (c *Conn) netDial() func(ctx context.Context, network, addr string) (net.Conn, error) {
+	if c.cfg.NetDial == nil {
+		return nil
+	}
+	return func(ctx context.Context, network, addr string) (nc net.Conn, err error) {
+		err = errors.New("conn: Config.NetDial panicked")
+		c.ask(func() { nc, err = c.cfg.NetDial(ctx, network, addr) })
+		return nc, err
+	}
 }
 
 // open makes the link the connection's: called by the reader on Init. From

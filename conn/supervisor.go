@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rivet-go/rivet/backoff"
 	"github.com/rivet-go/rivet/codec"
 )
 
@@ -37,7 +38,7 @@ func (c *Conn) supervise(life context.Context) {
 		}
 	}()
 
-	waits := c.cfg.Backoff.New()
+	waits := c.newWaits()
 	for attempt := 1; ; attempt++ {
 		c.machine.set(State{Status: Connecting, Attempt: attempt, Cause: c.machine.now().Cause})
 		c.counters.attempts.Add(1)
@@ -75,6 +76,30 @@ func (c *Conn) supervise(life context.Context) {
 		}
 	}
 }
+
+// waits is a sequence of the user's policy; where that panics, the longest wait
+// that is usual.
+type waits struct {
+	c   *Conn
+	seq backoff.Sequence
+}
+
+func (c *Conn) newWaits() *waits {
+	w := &waits{c: c}
+	c.ask(func() { w.seq = c.cfg.Backoff.New() })
+	if w.seq == nil {
+		w.seq = backoff.Exponential(DefaultBackoffMin, DefaultBackoffMax).New()
+	}
+	return w
+}
+
+func (w *waits) Next() time.Duration {
+	d := DefaultBackoffMax
+	w.c.ask(func() { d = w.seq.Next() })
+	return d
+}
+
+func (w *waits) Reset() { w.c.ask(w.seq.Reset) }
 
 // permanent is the verdict on a link's end. A link that was connected is
 // always followed by another attempt, whose failure then tells.
