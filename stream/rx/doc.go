@@ -52,17 +52,16 @@
 //
 // Moreover:
 //
-//   - Take(n) completes when item n+1 arrives, not with item n. Use Take of the
-//     stream.
+//   - Take(n) completes when item n+1 arrives, not with item n. Use
+//     [stream.Stream.Take].
 //   - In ForEach an error is not the end: completed is called after it, and
 //     when the context has ended, too.
 //   - Most operators stop at the first error item, so that a notice would end
 //     them. See [WithNotices].
 //   - BackOffRetry panics (close of closed channel) when the context ends. Use
-//     Retry of the stream, or nothing: connections of this module reconnect.
+//     [stream.Stream.Retry], or nothing: connections of this module reconnect.
 //   - FromEventSource has no way to leave: one observer that stops receiving
-//     stops all. Give each observer a Stream of its own, or share one with
-//     package stream.
+//     stops all. Use [stream.Stream.Share].
 //   - Merge, CombineLatest and Amb send without a look at any context: when what
 //     comes after them stops, for an error or because it has enough, their
 //     goroutines stay. Merge the streams with [stream.Merge] first; [HotStream],

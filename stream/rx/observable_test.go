@@ -244,19 +244,21 @@ func TestForEach(t *testing.T) {
 }
 
 func TestWithContextEndsEveryObserver(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	var l live
-	ctx, cancel := context.WithCancel(t.Context())
-	o := rx.Observable(l.stream(), rx.WithContext(ctx))
-	left, other := o.Observe(), o.Observe(rxgo.WithContext(t.Context()))
-	<-left
-	<-other
-	cancel()
-	for range other { // one that receives sees the end
-	}
-	for l.now.Load() != 0 { // one that does not is released, too
-		<-time.After(time.Millisecond)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var l live
+		ctx, cancel := context.WithCancel(t.Context())
+		o := rx.Observable(l.stream(), rx.WithContext(ctx))
+		left, other := o.Observe(), o.Observe(rxgo.WithContext(t.Context()))
+		<-left
+		<-other
+		cancel()
+		for range other { // one that receives sees the end
+		}
+		synctest.Wait()
+		if n := l.now.Load(); n != 0 { // and one that does not is released
+			t.Errorf("%d consumptions go on", n)
+		}
+	})
 }
 
 func TestBackPressure(t *testing.T) {
