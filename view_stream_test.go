@@ -125,13 +125,15 @@ func TestViewsOfManyActorsMakeOneState(t *testing.T) {
 		const actors = 10
 		var parts []stream.Stream[sum]
 		var summers []*summer
-		for range actors {
+		for i := range actors {
 			s, c := newSummer(t)
+			if i == 3 {
+				s.with(func() { s.fail = rivettest.UserError("busy", "not now", nil) })
+			}
 			summers = append(summers, s)
 			parts = append(parts, follow(t, c).Stream())
 		}
 		bad := summers[3]
-		bad.with(func() { bad.fail = rivettest.UserError("busy", "not now", nil) })
 
 		total := func(all []sum) (n int) {
 			for _, s := range all {
