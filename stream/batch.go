@@ -50,19 +50,15 @@ func Batch[T any](s Stream[T], size int, wait time.Duration) Stream[[]T] {
 				held.add(v)
 				switch len(held.values) {
 				case size:
-					c.clear()
 					return out.next(held.take())
 				case 1:
 					c.restart(wait)
 				}
 				return true
 			},
-			notice: func(err error) bool {
-				c.clear()
-				return flush() && out.notice(err)
-			},
-			due:   flush,
-			flush: flush,
+			notice: func(err error) bool { return flush() && out.notice(err) },
+			due:    flush, // perhaps of what has gone since
+			flush:  flush,
 		}
 	})
 }

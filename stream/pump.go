@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 )
 
 // pump is a consumption that is under way and drives its observer in pieces.
@@ -34,36 +33,6 @@ func work(ctx context.Context, p pump) {
 			case <-ctx.Done():
 				return
 			}
-		}
-	}
-}
-
-// workUntil is work with a timer: due is called when it fires, and ends it all
-// by returning false.
-func workUntil(ctx context.Context, p pump, timer *time.Timer, due func() bool) {
-	b := p.bell()
-	for {
-		switch p.step() {
-		case ended:
-			return
-		case empty:
-			select {
-			case <-b.token:
-				continue
-			case <-ctx.Done():
-				return
-			case <-timer.C:
-			}
-		default:
-			// Under load there may always be more.
-			select {
-			case <-timer.C:
-			default:
-				continue
-			}
-		}
-		if !due() {
-			return
 		}
 	}
 }

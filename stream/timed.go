@@ -99,9 +99,6 @@ func (c *clock) set(d time.Duration) { c.deadline, c.restarts = time.Now().Add(d
 // the time once for all values of a batch.
 func (c *clock) restart(d time.Duration) { c.restarts = d }
 
-// clear takes the deadline away.
-func (c *clock) clear() { c.deadline, c.restarts = time.Time{}, 0 }
-
 // runs reports whether there is a deadline.
 func (c *clock) runs() bool { return c.restarts > 0 || !c.deadline.IsZero() }
 

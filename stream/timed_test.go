@@ -72,6 +72,23 @@ func TestTimedIsCancelledInsideTheFlush(t *testing.T) {
 	})
 }
 
+// So it is where a notice was the occasion, and the time comes after it.
+func TestTimedIsCancelledInANotice(t *testing.T) {
+	eachOfTime(t, func(t *testing.T, name string, source func(string) stream.Stream[string]) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for v, err := range ofTime[name](source("ab !. . . . . . . . . . |"), 25*time.Millisecond).All(ctx) {
+			if ctx.Err() != nil {
+				t.Errorf("value %q, error %v after the end of the context", v, err)
+			}
+			if stream.IsNotice(err) {
+				cancel()
+				<-time.After(50 * time.Millisecond)
+			}
+		}
+	})
+}
+
 func TestTimedBreak(t *testing.T) {
 	eachOfTime(t, func(t *testing.T, name string, source func(string) stream.Stream[string]) {
 		steps := 0
@@ -273,6 +290,46 @@ func TestTimedSlowConsumer(t *testing.T) {
 				}
 				if got := strings.Join(got, " "); got != want {
 					t.Errorf("\n got %s\nwant %s", got, want)
+				}
+			})
+		})
+	}
+}
+
+// Also when that is more than a batch.
+func TestTimedSlowConsumerOfMany(t *testing.T) {
+	const total = 1000
+	for name, want := range map[string][]int{
+		"Throttle": {1, total},
+		"Sample":   {1, total},
+		"Window":   {1, total - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := stream.NewQueue(stream.Config{}, stream.Hooks[int]{})
+				s := stream.FromSubscription(func() *stream.Subscription[int] { return stream.Direct(q) })
+				const d = 10 * time.Millisecond
+				switch name {
+				case "Throttle":
+					s = s.Throttle(d)
+				case "Sample":
+					s = s.Sample(d)
+				case "Window":
+					s = stream.Map(stream.Window(s, d), func(w []int) int { return len(w) })
+				}
+				q.Push([]int{1})
+				var got []int
+				for v, err := range s.Take(len(want)).All(t.Context()) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got = append(got, v); len(got) == 1 {
+						q.Push(upTo(total)[1:])
+						<-time.After(5 * d / 2)
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("got %v, want %v", got, want)
 				}
 			})
 		})
