@@ -71,10 +71,10 @@ type Option interface {
 	apply(*Config) error
 }
 
-// OptionError says which option of a subscription has a value that cannot be
-// used, and why.
+// OptionError says which option of a subscription, or which operator of a
+// stream, was given a value that cannot be used, and why.
 type OptionError struct {
-	Option string // such as "Buffer"
+	Option string // such as "Buffer", or "Take"
 	Err    error
 }
 
