@@ -2,7 +2,6 @@ package stream_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"github.com/rivet-go/rivet/stream"
@@ -77,34 +76,4 @@ func BenchmarkChain(b *testing.B) {
 			sum += v.ID
 		}
 	})
-}
-
-func BenchmarkFanIn(b *testing.B) {
-	for _, n := range []int{1, 1000} {
-		for _, per := range []int{1, 64} {
-			b.Run(fmt.Sprintf("sources=%d/burst=%d", n, per), func(b *testing.B) {
-				b.ReportAllocs()
-				qs := make([]*stream.Queue[event], n)
-				ss := make([]stream.Stream[tick], n)
-				for i := range qs {
-					qs[i] = newBenchQueue()
-					ss[i] = stream.FromSubscription(func() *stream.Subscription[tick] { return stream.Decoded(qs[i], decodeTick) })
-				}
-				go func() {
-					batch := make([]event, per)
-					for i := 0; i < b.N; i += per {
-						qs[i/per%n].PushWait(nil, batch)
-					}
-					for _, q := range qs {
-						q.CloseWith(nil)
-					}
-				}()
-				for _, err := range stream.Merge(ss...).All(context.Background()) {
-					if err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
 }
