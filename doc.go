@@ -51,10 +51,13 @@
 //
 // [Event.All] ranges over events; [Event.Subscribe] subscribes ahead of a call
 // whose events must not be missed; Seq, Chan, On, Once and Await are other
-// forms of the same. The protocol does not number events: what was sent while
-// a connection was down is lost, and the loop is told so on request
-// (stream.Gaps). A [View] keeps a copy of an actor's state right across such
-// losses.
+// forms of the same. [Event.Stream] is for the operators of package stream,
+// whose page tells which form to use when. [AnyOf] and [OneOf] make one loop of
+// several events, [MergeEvents] one of several connections.
+//
+// The protocol does not number events: what was sent while a connection was
+// down is lost, and the loop is told so on request (stream.Gaps). A [View] keeps
+// a copy of an actor's state right across such losses.
 //
 // # Calls
 //

@@ -1,7 +1,7 @@
-// Command pipeline watches several markets at once: how many trades there are
-// in a second, when that has changed, in at most one line every five.
+// Command pipeline watches several counters at once: how often they change in a
+// second, when that is another number, in at most one line every five.
 //
-//	RIVET_ENDPOINT=http://localhost:6420 go run ./examples/pipeline ACME INIT
+//	RIVET_ENDPOINT=http://localhost:6420 go run ./examples/pipeline my-counter other-counter
 package main
 
 import (
@@ -17,11 +17,8 @@ import (
 	"github.com/rivet-go/rivet/stream"
 )
 
-// Trade is what a market tells.
-type Trade struct{ Price float64 }
-
-// Traded is the event of the market for one symbol.
-const Traded = rivet.Event[Trade]("traded")
+// CountChanged is the event of a counter, with its new count.
+const CountChanged = rivet.Event[int]("countChanged")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -36,23 +33,23 @@ func main() {
 	}
 }
 
-func watch(ctx context.Context, client *rivet.Client, symbols []string, out io.Writer) error {
-	var markets []stream.Stream[Trade]
-	for _, symbol := range symbols {
-		c := client.GetOrCreate("market", rivet.Key{symbol}).Connect(ctx)
+func watch(ctx context.Context, client *rivet.Client, names []string, out io.Writer) error {
+	var counters []stream.Stream[int]
+	for _, name := range names {
+		c := client.GetOrCreate("counter", rivet.Key{name}).Connect(ctx)
 		defer c.Close()
-		markets = append(markets, Traded.Stream(c))
+		counters = append(counters, CountChanged.Stream(c))
 	}
-	seconds := stream.Window(stream.Merge(markets...), time.Second)
-	counts := stream.Map(seconds, func(trades []Trade) int { return len(trades) })
-	for n, err := range stream.DistinctUntilChanged(counts).Throttle(5 * time.Second).All(ctx) {
+	seconds := stream.Window(stream.Merge(counters...), time.Second)
+	rates := stream.Map(seconds, func(changes []int) int { return len(changes) })
+	for n, err := range stream.DistinctUntilChanged(rates).Throttle(5 * time.Second).All(ctx) {
 		if stream.IsNotice(err) {
-			continue // trades were dropped: these seconds were busier than it seems
+			continue // events were dropped: these seconds were busier than it seems
 		}
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, n, "trades a second")
+		fmt.Fprintln(out, n, "changes a second")
 	}
 	return nil
 }

@@ -19,22 +19,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gw := rivettest.NewGateway(t, rivettest.InMemory())
-		gw.Actor("market")
+		gw.Actor("counter")
 		client := gw.Client(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		var out strings.Builder
 		done := make(chan error, 1)
-		go func() { done <- watch(ctx, client, []string{"ACME", "INIT"}, &out) }()
+		go func() { done <- watch(ctx, client, []string{"red", "blue"}, &out) }()
 		synctest.Wait()
 		<-time.After(time.Millisecond) // the windows begin on the full second
-		for _, trades := range []int{
+		for _, changes := range []int{
 			5,             // told after the first second
 			6, 7, 8, 9, 9, // the newest, five seconds later
 			10, 0, 0, 0, 0, // and so on
 		} {
-			for i := range trades {
-				symbol := []string{"ACME", "INIT"}[i%2]
-				rivettest.Emit(gw.Instance("market", symbol), Traded, Trade{Price: 10.5})
+			for i := range changes {
+				name := []string{"red", "blue"}[i%2]
+				rivettest.Emit(gw.Instance("counter", name), CountChanged, i)
 			}
 			<-time.After(time.Second)
 		}
@@ -42,7 +42,7 @@ func TestWatch(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		want := "5 trades a second\n9 trades a second\n0 trades a second\n"
+		want := "5 changes a second\n9 changes a second\n0 changes a second\n"
 		if out.String() != want {
 			t.Errorf("printed\n%swant\n%s", out.String(), want)
 		}
@@ -51,10 +51,10 @@ func TestWatch(t *testing.T) {
 
 func TestWatchFails(t *testing.T) {
 	gw := rivettest.NewGateway(t)
-	gw.Actor("market").OnConnect(func(_ context.Context, r *rivettest.Request) error {
-		return rivettest.UserError("closed", "The market is closed", nil)
+	gw.Actor("counter").OnConnect(func(_ context.Context, r *rivettest.Request) error {
+		return rivettest.UserError("closed", "The counter is closed", nil)
 	})
-	err := watch(t.Context(), gw.Client(t), []string{"ACME", "INIT"}, io.Discard)
+	err := watch(t.Context(), gw.Client(t), []string{"red", "blue"}, io.Discard)
 	if !rivet.IsCode(err, "closed") {
 		t.Errorf("error %v", err)
 	}
