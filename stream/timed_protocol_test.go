@@ -2,7 +2,9 @@ package stream
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -47,4 +49,33 @@ func TestTimedStopsItsTimer(t *testing.T) {
 			t.Errorf("%s: the timer runs", name)
 		}
 	}
+}
+
+// A timer that has fired while the consumer was busy with another stream is
+// not served before what waits is known, also when that is more than a batch.
+func TestTimedBusyElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const total = 1000
+		here, there := NewQueue(Config{}, Hooks[int]{}), NewQueue(Config{}, Hooks[int]{})
+		of := func(q *Queue[int]) Stream[int] {
+			return FromSubscription(func() *Subscription[int] { return Direct(q) })
+		}
+		here.Push([]int{1})
+		time.AfterFunc(5*time.Millisecond, func() { there.Push([]int{-1}) })
+		var got []int
+		for v, err := range Merge(of(here).Throttle(10*time.Millisecond), of(there)).Take(3).All(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got = append(got, v); v < 0 {
+				for i := range total {
+					here.Push([]int{i + 1})
+				}
+				<-time.After(20 * time.Millisecond)
+			}
+		}
+		if want := []int{1, -1, total}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
 }
