@@ -204,6 +204,8 @@ func TestSeveralEventsHaveToBeDifferent(t *testing.T) {
 
 // firstError returns the error that s ends with before it has a value.
 func firstError[T any](s stream.Stream[T]) error {
-	_, err := s.First(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, err := s.First(ctx)
 	return err
 }
