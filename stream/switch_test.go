@@ -14,7 +14,7 @@ func TestSwitchInTime(t *testing.T) {
 		inner map[string]string
 		want  string
 	}{
-		"newest only":         {"x . y . . . |", map[string]string{"x": "a b c d e |", "y": ". . f . g |"}, "a b . . f . g |"},
+		"newest only":         {"x . y . . . |", map[string]string{"x": "a b . c d |", "y": ". . f . g |"}, "a b . . f . g |"},
 		"outer ends first":    {"x |", map[string]string{"x": "a . b |"}, "a . b |"},
 		"inner ends first":    {"x . . . y . |", map[string]string{"x": "a |", "y": "b |"}, "a . . . b . |"},
 		"skipped":             {"xy |", map[string]string{"x": ". . a |", "y": ". b |"}, ". b |"},
