@@ -351,6 +351,35 @@ func TestSharePanicReachesAll(t *testing.T) {
 	})
 }
 
+// What comes in one go keeps its order, and comes before a panic.
+func TestShareKeepsOrder(t *testing.T) {
+	var got []string
+	defer func() {
+		if r := recover(); r == nil || fmt.Sprint(got) != "[1 ! 3 4]" {
+			t.Errorf("got %v, recovered %v", got, r)
+		}
+	}()
+	s := stream.TryMap(stream.From(1, 2, 3, 4, 5), func(n int) (int, error) {
+		switch n {
+		case 2:
+			return 0, &stream.DecodeError{Err: errMarble}
+		case 5:
+			panic("bad 5")
+		}
+		return n, nil
+	}).Share()
+	for n, err := range s.All(t.Context()) {
+		switch {
+		case err == nil:
+			got = append(got, fmt.Sprint(n))
+		case stream.IsNotice(err):
+			got = append(got, "!")
+		default:
+			t.Error(err)
+		}
+	}
+}
+
 // A subscriber that panics is one that leaves.
 func TestShareSubscriberPanics(t *testing.T) {
 	inBubble(t, func(t *testing.T, source func(string) stream.Stream[string]) {
