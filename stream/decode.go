@@ -134,7 +134,7 @@ func (b *batch[T]) publish() { b.delivered.Store(b.base + uint64(b.pos)) }
 // many events were left.
 func (b *batch[T]) abandon() int {
 	n := b.unread()
-	if len(b.vals) > 0 {
+	if len(b.vals) > 0 && (b.pos > 0 || !b.notice) { // base is one short for a notice
 		b.publish()
 	}
 	b.reset()
