@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func TestBatchBySize(t *testing.T) {
 		"held at a clean end":    {"a b c d |", 3, ". . [abc] . [d]|"},
 		"held at an error":       {"a b c d #", 3, ". . [abc] . [d]#"},
 		"nothing spans a notice": {"a b! c d |", 3, ". [ab]! . . [cd]|"},
-		"huge":                   {"a b |", 1 << 62, ". . [ab]|"},
+		"huge":                   {"a b |", math.MaxInt, ". . [ab]|"},
 		"empty":                  {"|", 3, "|"},
 		"error first":            {"#", 3, "#"},
 	} {

@@ -9,9 +9,8 @@ import (
 
 // quote is a value of the size of a typical small event.
 type quote struct {
-	id          int64
-	price, size float64
-	side        int32
+	id int64
+	_  [3]int64
 }
 
 // BenchmarkShare is one source and n subscribers, without loss; an operation is
