@@ -69,14 +69,19 @@ func unsent(err error, addressing conn.Addressing) verdict {
 func (c *Client) retry(ctx context.Context, attempt func() (verdict, error)) error {
 	var spacing backoff.Sequence
 	var limit time.Time
+	var last error
 	if _, ok := ctx.Deadline(); !ok || ownDeadline(ctx) {
 		limit = time.Now().Add(resendBudget)
 	}
 	for {
 		v, err := attempt()
+		if last != nil && err != nil && errors.Is(err, ctx.Err()) {
+			return fmt.Errorf("%w (last failure: %w)", err, last) // time was up as the attempt began
+		}
 		if err == nil || !v.resend || ctx.Err() != nil {
 			return err
 		}
+		last = err
 		if spacing == nil {
 			spacing = backoff.Exponential(resendMin, resendMax).New()
 		}
