@@ -20,10 +20,11 @@ func TestImportsRunOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"":                 {"backoff", "codec", "conn", "internal/gateway", "internal/ws", "stream"},
 		"backoff":          {},
-		"codec":            {"internal/bare"},
+		"codec":            {"internal/bare", "internal/typed"},
 		"conn":             {"backoff", "codec", "internal/ws", "stream"},
 		"internal/bare":    {},
 		"internal/gateway": {"codec"},
+		"internal/typed":   {},
 		"internal/ws":      {},
 		"stream":           {},
 		"stream/rx":        {"stream"},

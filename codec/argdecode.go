@@ -3,16 +3,25 @@ package codec
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/rivet-go/rivet/internal/typed"
 )
 
 // Decoder decodes encoded argument arrays into T, by the reverse of Args. It
 // is immutable and safe for concurrent use.
-type Decoder[T any] struct{ shape *shape }
+type Decoder[T any] struct {
+	shape *shape
+	// compiled is the fast path, for plain types and usual bytes. Whatever it
+	// does not take, the rest of this file decodes or refuses; what it takes,
+	// the rest would have decoded to the same.
+	compiled typed.Decoder[T]
+}
 
 // DecoderFor returns the decoder of T. What it needs to know about T is found
 // out once per type, so calling it again is cheap.
 func DecoderFor[T any]() *Decoder[T] {
-	return &Decoder[T]{shapeOf(reflect.TypeFor[T]())}
+	s := shapeOf(reflect.TypeFor[T]())
+	return &Decoder[T]{s, typed.DecoderOf[T](s.program)}
 }
 
 // DecodeArgs decodes an encoded argument array into dst. The first argument
@@ -25,6 +34,9 @@ func DecoderFor[T any]() *Decoder[T] {
 // any other value that is not an array is the only argument, as RivetKit has
 // it. Errors are those of Unmarshal; nothing in dst aliases args.
 func (d *Decoder[T]) DecodeArgs(enc Encoding, args []byte, dst *T) error {
+	if enc != JSON && d.compiled.Decode(args, dst) {
+		return nil
+	}
 	if d.shape.none {
 		return Valid(enc, args)
 	}
@@ -117,6 +129,9 @@ func (d *Decoder[T]) decodeJSON(args []byte, dst *T) error {
 	keep(b, native)
 	if err != nil {
 		return err
+	}
+	if d.compiled.Decode(native, dst) {
+		return nil
 	}
 	return d.decodeNative(native, found, dst)
 }

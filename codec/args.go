@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+
+	"github.com/rivet-go/rivet/internal/typed"
 )
 
 // None is the argument, result or event payload of which there is none. It
@@ -39,6 +41,24 @@ type shape struct {
 	one argument
 	// dynamic and stamped are those of all arguments together.
 	dynamic, stamped bool
+	// program decodes most of what is sent for most types; nil for the others.
+	program *typed.Program
+}
+
+// compile finds the program of the type t. A type that is not plain, be it
+// only in a field that takes no part, has rules of its own.
+func (s *shape) compile(t reflect.Type) *typed.Program {
+	if s.none || !s.one.profile.plain {
+		return nil
+	}
+	if !s.spread {
+		return typed.Compile(t, nil)
+	}
+	indices := make([]int, len(s.fields))
+	for i, f := range s.fields {
+		indices[i] = f.index
+	}
+	return typed.Compile(t, indices)
 }
 
 // argument is where one argument goes.
@@ -87,6 +107,7 @@ func shapeOf(t reflect.Type) *shape {
 		// One field that is dynamic makes all of them so, in every encoding.
 		s.fields[i].profile.stamped = s.stamped && s.fields[i].profile.stamped
 	}
+	s.program = s.compile(t)
 	shapes.Store(t, s)
 	return s
 }

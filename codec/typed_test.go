@@ -1,0 +1,372 @@
+package codec_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rivet-go/rivet/codec"
+)
+
+type (
+	symbol  string
+	symbols []symbol
+	side    int8
+	ids     []uint8
+
+	base struct {
+		ID   int64  `json:"id"`
+		Kind string `json:"kind"`
+	}
+	hidden struct{ Depth uint16 }
+
+	order struct {
+		base
+		hidden
+		Kind  symbol           `json:"kind"`
+		Side  side             `json:"side"`
+		Price float32          `json:"price"`
+		Tags  symbols          `json:"tags"`
+		Meta  map[symbol]side  `json:"meta"`
+		Notes map[string]*tick `cbor:"notes" json:"ignored"`
+		Raw   []byte           `json:"raw,omitempty"`
+		Sum   [4]byte          `json:"sum"`
+		Skip  chan int         `json:"-"`
+		plain int
+	}
+	untagged struct {
+		OK, Kelvin     bool
+		X, Y, Z        float64
+		LongFieldName  *uint64
+		AnotherField   **string
+		Matrix         [2][3]float32
+		Index          map[string]int
+		Blob           ids
+		Points         []struct{ X, Y int16 }
+		VeryLongNameOf int `json:"a name of more than twenty-four bytes"`
+	}
+	cased struct {
+		A int `json:"key"`
+		B int `json:"KEY"`
+		C int
+	}
+	shift struct {
+		codec.Positional
+		X   int
+		To  *tick
+		Why string
+	}
+	tree struct {
+		Value int
+		Kids  []tree
+	}
+	dated struct {
+		At   time.Time
+		Text string
+	}
+	grid struct{ Rows [][]float64 }
+)
+
+func (o order) unexported() int { return o.plain }
+
+// typedTarget is a type that the fast path and the reference are compared on.
+type typedTarget struct {
+	typ      reflect.Type
+	spread   bool
+	compiled bool
+	// compare decodes args both ways and reports whether the fast path took
+	// them.
+	compare func(t testing.TB, enc codec.Encoding, args []byte) bool
+	// full is an encoded value of the type.
+	full func(t testing.TB, enc codec.Encoding) []byte
+}
+
+func targetOf[T any](compiled bool, full func() T) typedTarget {
+	typ := reflect.TypeFor[T]()
+	fast, reference := codec.DecoderFor[T](), codec.ReferenceFor[T]()
+	spread := typ.Kind() == reflect.Struct && typ.NumField() > 0 && typ.Field(0).Type == reflect.TypeFor[codec.Positional]()
+	return typedTarget{typ, spread, compiled, func(t testing.TB, enc codec.Encoding, args []byte) bool {
+		for _, start := range []func() T{func() (zero T) { return zero }, full} {
+			got, want := start(), start()
+			given := bytes.Clone(args)
+			err, wantErr := fast.DecodeArgs(enc, given, &got), reference.DecodeArgs(enc, args, &want)
+			if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Fatalf("%v %x into %v:\nerror %v\nwant  %v", enc, args, typ, err, wantErr)
+			}
+			for i := range given {
+				given[i] = 0xaa // nothing may alias it
+			}
+			if !identical(reflect.ValueOf(got), reflect.ValueOf(want)) {
+				t.Fatalf("%v %x into %v (%v):\ngot  %#v\nwant %#v", enc, args, typ, err, got, want)
+			}
+		}
+		return enc != codec.JSON && fast.Compiled(args)
+	}, func(t testing.TB, enc codec.Encoding) []byte {
+		data, err := codec.AppendArgs(nil, enc, codec.Args(full()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}}
+}
+
+// identical is reflect.DeepEqual, but for floats, of which it compares the
+// bits.
+func identical(a, b reflect.Value) bool {
+	switch a.Kind() {
+	case reflect.Float32:
+		return math.Float32bits(float32(a.Float())) == math.Float32bits(float32(b.Float()))
+	case reflect.Float64:
+		return math.Float64bits(a.Float()) == math.Float64bits(b.Float())
+	case reflect.Pointer, reflect.Interface:
+		if a.IsNil() || b.IsNil() {
+			return a.IsNil() == b.IsNil()
+		}
+		return a.Elem().Type() == b.Elem().Type() && identical(a.Elem(), b.Elem())
+	case reflect.Slice, reflect.Array:
+		if a.Len() != b.Len() || a.Kind() == reflect.Slice && a.IsNil() != b.IsNil() {
+			return false
+		}
+		for i := range a.Len() {
+			if !identical(a.Index(i), b.Index(i)) {
+				return false
+			}
+		}
+		return true
+	case reflect.Map:
+		if a.Len() != b.Len() || a.IsNil() != b.IsNil() {
+			return false
+		}
+		for _, k := range a.MapKeys() {
+			if v := b.MapIndex(k); !v.IsValid() || !identical(a.MapIndex(k), v) {
+				return false
+			}
+		}
+		return true
+	case reflect.Struct:
+		if a.Type() == reflect.TypeFor[time.Time]() {
+			return a.Interface().(time.Time).Equal(b.Interface().(time.Time))
+		}
+		for i := range a.NumField() {
+			if !identical(a.Field(i), b.Field(i)) {
+				return false
+			}
+		}
+		return true
+	}
+	return a.Equal(b)
+}
+
+func pointer[T any](v T) *T { return &v }
+
+func typedTargets() []typedTarget {
+	return []typedTarget{
+		targetOf(true, func() tick { return sampleTick }),
+		targetOf(true, func() bool { return true }),
+		targetOf(true, func() int { return -70000 }),
+		targetOf(true, func() side { return -3 }),
+		targetOf(true, func() uint16 { return 600 }),
+		targetOf(true, func() uint64 { return math.MaxUint64 }),
+		targetOf(true, func() float32 { return 0.5 }),
+		targetOf(true, func() float64 { return math.Pi }),
+		targetOf(true, func() symbol { return "ACME" }),
+		targetOf(true, func() []byte { return []byte{1, 2, 255} }),
+		targetOf(true, func() [3]byte { return [3]byte{1, 2, 3} }),
+		targetOf(true, func() []string { return []string{"a", "$b", "", "d"} }),
+		targetOf(true, func() []float64 { return []float64{1, 2.5, -1e300} }),
+		targetOf(true, func() map[string]string { return map[string]string{"a": "b", "": "x"} }),
+		targetOf(true, func() *[]*int { return pointer([]*int{pointer(1), nil}) }),
+		targetOf(true, func() grid { return grid{[][]float64{{1, 2}, nil, {}, {0.5}}} }),
+		targetOf(true, func() cased { return cased{1, 2, 3} }),
+		targetOf(true, func() shift { return shift{X: 5, To: &tick{ID: 4}, Why: "because"} }),
+		targetOf(true, func() order {
+			return order{
+				base: base{ID: 1 << 40, Kind: "hidden"}, hidden: hidden{7}, Kind: "limit", Side: -1, Price: 99.5, Tags: symbols{"x", "y"},
+				Meta: map[symbol]side{"m": 5}, Notes: map[string]*tick{"n": {Sym: "N"}, "nil": nil}, Raw: []byte("raw"), Sum: [4]byte{1, 2, 3, 4},
+			}
+		}),
+		targetOf(true, func() untagged {
+			return untagged{
+				OK: true, X: 1.5, Z: -2, LongFieldName: pointer(uint64(1 << 60)), AnotherField: pointer(pointer("text")), Matrix: [2][3]float32{{1, 2, 3}, {4, 5, 6}},
+				Index: map[string]int{"one": 1}, Blob: ids{9, 8}, Points: []struct{ X, Y int16 }{{1, 2}, {3, 4}}, VeryLongNameOf: 77,
+			}
+		}),
+		targetOf(false, func() tree { return tree{1, []tree{{2, nil}, {3, []tree{{4, nil}}}}} }),
+		targetOf(false, func() dated { return dated{time.Unix(1e9, 0).UTC(), "2024-02-29T12:34:56Z"} }),
+		targetOf(false, func() any { return "x" }),
+		targetOf(false, func() level { return 3 }),
+		targetOf(false, func() *big.Int { return big.NewInt(5) }),
+		targetOf(false, func() map[int]string { return map[int]string{} }),
+		targetOf(false, func() [1 << 13]byte { return [1 << 13]byte{} }),
+	}
+}
+
+// TestTypedEqualsReference compares the fast path with the reference on
+// values that are written as actors write them, and on odd ones.
+func TestTypedEqualsReference(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	rounds := 2000
+	if testing.Short() {
+		rounds = 200
+	}
+	for _, target := range typedTargets() {
+		t.Run(target.typ.String(), func(t *testing.T) {
+			for _, enc := range allEncodings {
+				taken := target.compare(t, enc, target.full(t, enc))
+				if enc == codec.BARE && taken != target.compiled {
+					t.Errorf("the fast path takes what is sent: %v", taken)
+				}
+			}
+			taken, choices := 0, make([]byte, 512)
+			for range rounds {
+				for i := range choices {
+					choices[i] = byte(random.Uint32())
+				}
+				w := wireWriter{choices: choices, left: 100}
+				if target.compare(t, codec.BARE, w.args(target.typ, target.spread)) {
+					taken++
+				}
+			}
+			if target.compiled == (taken < rounds/20) {
+				t.Errorf("the fast path takes %d of %d", taken, rounds)
+			}
+		})
+	}
+}
+
+func FuzzTypedEqualsReference(f *testing.F) {
+	targets := typedTargets()
+	for _, target := range targets {
+		for _, enc := range allEncodings {
+			f.Add(target.full(f, enc))
+		}
+	}
+	for _, s := range []string{
+		"81a16269641b0000000000000005", "81fb8000000000000000", "81f97e00", "8262246105", "81a2626964016269640a", "81f7", "8101ff", "81d84041ff",
+		"829f01ff02", "81a1624964" + "01", "8181" + "f6", "9a00000001" + "05", "81a0", "8180",
+	} {
+		data, err := hex.DecodeString(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for i, target := range targets {
+			for _, enc := range allEncodings {
+				target.compare(t, enc, data)
+			}
+			// The same bytes, as choices of what to write.
+			w := wireWriter{choices: data, left: 60}
+			if args := w.args(target.typ, target.spread); len(data) > 0 && int(data[0])%len(targets) == i {
+				target.compare(t, codec.BARE, args)
+			}
+		}
+	})
+}
+
+// TestTypedLeavesTheTargetAlone: a target that holds something is merged into
+// as ever, and bytes that are no value change nothing.
+func TestTypedLeavesTheTargetAlone(t *testing.T) {
+	decoder := codec.DecoderFor[tick]()
+	args := encodedArgs(t, codec.BARE, map[string]any{"sym": "NEW", "id": 5})
+	got := sampleTick
+	if err := decoder.DecodeArgs(codec.BARE, args, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := sampleTick
+	want.Sym, want.ID = "NEW", 5
+	if got != want {
+		t.Errorf("merged %+v, want %+v", got, want)
+	}
+	for n := range args {
+		got := sampleTick
+		if err := decoder.DecodeArgs(codec.BARE, args[:n], &got); n > 0 && err == nil || got != sampleTick && n > 0 {
+			t.Errorf("%d of %d bytes: %+v, %v", n, len(args), got, err)
+		}
+	}
+}
+
+// TestTypedTakesNoMemoryOnFaith: what claims to be long, and is not or is next
+// to nothing, costs no more than it is long itself, unless it is well-formed.
+func TestTypedTakesNoMemoryOnFaith(t *testing.T) {
+	type wide struct{ A [64]int }
+	null := strings.Repeat("\xf6", 1<<16)
+	for name, args := range map[string]string{
+		"longer than the data": "\x81\x9a\x7f\xff\xff\xff\xf6",
+		"truncated":            "\x81\x9a\x00\x01\x00\x01" + null[1:],
+		"malformed":            "\x81\x9a\x00\x01\x00\x00" + null[1:] + "\xff",
+	} {
+		data := []byte(args)
+		for name, refused := range map[string]func() bool{
+			name + " slice": func() bool { return codec.DecoderFor[[]wide]().DecodeArgs(codec.BARE, data, new([]wide)) != nil },
+			name + " map": func() bool {
+				data := bytes.Clone(data)
+				data[1] |= 5 << 5
+				return codec.DecoderFor[map[symbol]wide]().DecodeArgs(codec.BARE, data, new(map[symbol]wide)) != nil
+			},
+		} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if !refused() {
+				t.Errorf("%s: no error", name)
+			}
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+				t.Errorf("%s: %d bytes of data took %d", name, len(data), took)
+			}
+		}
+	}
+}
+
+func TestTypedAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	type fixed struct {
+		ID    int64
+		Price float64
+		Up    bool
+		Sum   [8]byte
+		At    [2]struct{ X, Y int32 }
+	}
+	allocates(t, 0, fixed{1 << 40, 2.5, true, [8]byte{1}, [2]struct{ X, Y int32 }{{1, 2}, {3, 4}}})
+	allocates(t, 0, -5)
+	allocates(t, 2, sampleTick)
+	allocates(t, 1, []float64{1, 2, 3})
+	allocates(t, 1, []fixed{{ID: 1}, {ID: 2}})
+	allocates(t, 1, []byte{1, 2, 3})
+	allocates(t, 1, pointer(7))
+}
+
+func allocates[T any](t *testing.T, want float64, in T) {
+	t.Helper()
+	decoder := codec.DecoderFor[T]()
+	for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR} {
+		args := encodedArgs(t, enc, in)
+		if !decoder.Compiled(args) && enc == codec.BARE {
+			t.Errorf("%v: %T is not compiled", enc, in)
+		}
+		var out T
+		got := testing.AllocsPerRun(200, func() {
+			out = *new(T)
+			if err := decoder.DecodeArgs(enc, args, &out); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got != want && enc == codec.BARE {
+			t.Errorf("%v: %T takes %v allocations, want %v", enc, in, got, want)
+		}
+		if !reflect.DeepEqual(in, out) {
+			t.Errorf("%v: %#v became %#v", enc, in, out)
+		}
+	}
+}
