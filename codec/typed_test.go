@@ -212,7 +212,7 @@ func typedTargets() []typedTarget {
 		targetOf(false, func() level { return 3 }),
 		targetOf(false, func() *big.Int { return big.NewInt(5) }),
 		targetOf(false, func() map[int]string { return map[int]string{} }),
-		targetOf(false, func() [1 << 13]byte { return [1 << 13]byte{} }),
+		targetOf(false, func() [257]string { return [257]string{"too large"} }),
 	}
 }
 
@@ -283,9 +283,8 @@ func FuzzTypedEqualsReference(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for i, target := range targets {
-			for _, enc := range allEncodings {
-				target.compare(t, enc, data)
-			}
+			target.compare(t, codec.BARE, data)
+			target.compare(t, codec.JSON, data)
 			// The same bytes, as choices of what to write.
 			w := wireWriter{choices: data, left: 60}
 			if args := w.args(target.typ, target.spread); len(data) > 0 && int(data[0])%len(targets) == i {
