@@ -10,8 +10,10 @@ import (
 
 // compiler puts decoders together.
 type compiler struct {
-	// path are the types from the first one down to the current one.
-	path map[reflect.Type]bool
+	// done are the decoders so far, nil for types that cannot be compiled and
+	// for those from the first one down to the current one: values of a type
+	// that refers back to itself nest as deep as the data says.
+	done map[reflect.Type]decode
 }
 
 var (
@@ -28,17 +30,21 @@ func decodesItself(t reflect.Type) bool {
 
 // compile returns the decoder of t, or nil.
 func (c *compiler) compile(t reflect.Type) decode {
+	if done, ok := c.done[t]; ok {
+		return done
+	}
+	c.done[t] = nil
+	c.done[t] = c.fresh(t)
+	return c.done[t]
+}
+
+func (c *compiler) fresh(t reflect.Type) decode {
 	if decodesItself(t) {
 		return nil
 	}
 	if s, ok := scalars[t.Kind()]; ok {
 		return s.value
 	}
-	if c.path[t] {
-		return nil // its values nest as deep as the data says
-	}
-	c.path[t] = true
-	defer delete(c.path, t)
 	switch t.Kind() {
 	case reflect.Struct:
 		return c.object(t)

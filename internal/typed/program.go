@@ -56,7 +56,7 @@ func Compile(t reflect.Type, spread []int) *Program {
 	if t.Size() > maxSize {
 		return nil
 	}
-	c := compiler{path: make(map[reflect.Type]bool)}
+	c := compiler{done: make(map[reflect.Type]decode)}
 	p := &Program{typ: t}
 	if spread == nil {
 		p.places = []place{{0, c.compile(t)}}
