@@ -11,7 +11,7 @@ import (
 // is immutable and safe for concurrent use.
 type Decoder[T any] struct {
 	shape *shape
-	// compiled is the fast path, for plain types and usual bytes. Whatever it
+	// compiled is the fast path, for most types and usual bytes. Whatever it
 	// does not take, the rest of this file decodes or refuses; what it takes,
 	// the rest would have decoded to the same.
 	compiled typed.Decoder[T]

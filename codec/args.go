@@ -45,10 +45,10 @@ type shape struct {
 	program *typed.Program
 }
 
-// compile finds the program of the type t. A type that is not plain, be it
-// only in a field that takes no part, has rules of its own.
+// compile finds the program of the type t. A type in which something decodes
+// itself, be it in a field that takes no part, has rules of its own.
 func (s *shape) compile(t reflect.Type) *typed.Program {
-	if s.none || !s.one.profile.plain {
+	if s.none || !s.one.profile.known {
 		return nil
 	}
 	if !s.spread {

@@ -64,13 +64,13 @@
 // # Decoding events
 //
 // A [Decoder] is compiled once per type, from booleans, integers, floats,
-// strings, slices, arrays, maps with string keys, structs and pointers to all
-// of these. What it decodes costs no reflection and no memory but that of the
-// value: none for types of fixed size, one allocation for a string or a slice.
-// Types in which something decodes itself, any, Value and time.Time included,
-// types that refer back to themselves, and values that are written in an
-// unusual way go by the CBOR library, with the same result, at several times
-// the cost.
+// strings, time.Time, slices, arrays, maps with string keys, structs and
+// pointers to all of these. What it decodes costs no reflection and no memory
+// but that of the value: none for types of fixed size, one allocation for a
+// string or a slice. Types in which something decodes itself, any and Value
+// included, types that refer back to themselves, and values that are written
+// in an unusual way go by the CBOR library, with the same result, at several
+// times the cost.
 //
 // # Compat forms
 //

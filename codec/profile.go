@@ -23,6 +23,8 @@ type profile struct {
 	// plain: nothing in the type decodes itself, so the engine need not ask
 	// every string's type for a method.
 	plain bool
+	// known: as plain, but there may be a time.Time in the type.
+	known bool
 	// stamped: the type has a time.Time and is not dynamic, so texts that look
 	// like a time are tagged as one for it, and numbers are refused.
 	stamped bool
@@ -42,7 +44,8 @@ func profileOf(t reflect.Type) profile {
 	w.walk(t)
 	p := profile{rewrite: hasPair | hasTagged, dynamic: w.dynamic, unbounded: endless(t, map[reflect.Type]bool{})}
 	p.stamped = w.times && !w.dynamic
-	p.plain = !w.dynamic && !w.texts && !w.times
+	p.known = !w.dynamic && !w.texts
+	p.plain = p.known && !w.times
 	if w.integers || w.dynamic {
 		p.rewrite |= hasWhole
 	}

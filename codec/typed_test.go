@@ -69,8 +69,10 @@ type (
 		Kids  []tree
 	}
 	dated struct {
-		At   time.Time
-		Text string
+		At     time.Time
+		Text   string
+		Zero   *float64
+		Others map[string]time.Time
 	}
 	grid struct{ Rows [][]float64 }
 
@@ -169,7 +171,8 @@ func identical(a, b reflect.Value) bool {
 		return true
 	case reflect.Struct:
 		if a.Type() == reflect.TypeFor[time.Time]() {
-			return a.Interface().(time.Time).Equal(b.Interface().(time.Time))
+			s, t := a.Interface().(time.Time), b.Interface().(time.Time)
+			return s.Equal(t) && s.Location().String() == t.Location().String()
 		}
 		for i := range a.NumField() {
 			if !identical(a.Field(i), b.Field(i)) {
@@ -225,7 +228,9 @@ func typedTargets() []typedTarget {
 			}
 		}),
 		targetOf(false, func() tree { return tree{1, []tree{{2, nil}, {3, []tree{{4, nil}}}}} }),
-		targetOf(false, func() dated { return dated{time.Unix(1e9, 0).UTC(), "2024-02-29T12:34:56Z"} }),
+		targetOf(true, func() time.Time { return time.UnixMilli(1e12 + 7).UTC() }),
+		targetOf(true, func() []time.Time { return []time.Time{time.UnixMilli(-1e10).UTC(), {}} }),
+		targetOf(true, func() dated { return dated{time.Unix(1e9, 0).UTC(), "2024-02-29T12:34:56Z", pointer(0.0), nil} }),
 		targetOf(false, func() any { return "x" }),
 		targetOf(false, func() numbered { return numbered{1, 2} }),
 		targetOf(false, func() listed { return listed{A: 1, B: 2} }),
@@ -290,6 +295,10 @@ var oddArgs = []string{
 	"81a166506f696e747381a0", "81a1664d617472697881820102", // fewer
 	"81a1654e6f746573a1616ea16269640a",                                 // by another case
 	"81a1780269640a", "81a16362f6648101", "81a164" + "53596d21" + "01", // names in other heads
+	"81c11a00000005", "81c13a00000005", "81c1f97e00", "81c1fbc1e0000000000000", "81c1fb41d26580b4872b02", "81c11b00ffffffffffffff", "81c0f6", "81c005", // times
+	"81c1fb42cd2f46ac2f8000", "81c11b0000003afff4417f", "81c11b0000003afff44180", "81c13b0000000e79747bff", "81c13b0000000e79747c00",
+	"81c074323032342d30322d32395431323a33343a35365a", "8174323032342d30322d32395431323a33343a35365a", "8174323032342d30322d33305431323a33343a35365a",
+	"8174323032342d30322d32395431323a33343a35367a", "8174323032342d30322d32397431323a33343a35365a", "8178193230323" + "42d30322d32395431323a33343a35362b30313a3030",
 	"8301f6f6", "8401f66161f820", "8301a0",
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // wireWriter writes CBOR that mostly suits a Go type and is odd at times. What
@@ -110,6 +111,27 @@ func (w *wireWriter) bytes() {
 	}
 }
 
+// time writes a time in one of the forms in which they come.
+func (w *wireWriter) time() {
+	switch w.pick(4) {
+	case 0:
+		w.out = append(w.out, 0xc1)
+		w.integer(w.pick(2) == 0)
+	case 1:
+		w.out = append(w.out, 0xc1)
+		w.float()
+	case 2:
+		w.out = append(w.out, 0xc0)
+		fallthrough
+	default:
+		at := time.UnixMilli(int64(w.pick(256)*w.pick(256)) * 1e9)
+		if w.pick(4) > 0 {
+			at = at.UTC()
+		}
+		w.text(at.Format([]string{"2006-01-02T15:04:05.000Z07:00", time.RFC3339, time.RFC3339Nano, "2006-01-02T15:04:05,5Z", "2006-01-02T3:04:05.000Z"}[w.pick(5)]))
+	}
+}
+
 // list writes n elements or members, at times without saying how many.
 func (w *wireWriter) list(major byte, n int, item func()) {
 	open := w.pick(64) == 63
@@ -172,6 +194,10 @@ func (w *wireWriter) value(t reflect.Type, depth int) {
 		return
 	case w.pick(24) == 23:
 		w.out = append(w.out, 0xf6+byte(w.pick(2)))
+		return
+	}
+	if t == reflect.TypeFor[time.Time]() {
+		w.time()
 		return
 	}
 	switch t.Kind() {

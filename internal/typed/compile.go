@@ -39,6 +39,9 @@ func (c *compiler) compile(t reflect.Type) decode {
 }
 
 func (c *compiler) fresh(t reflect.Type) decode {
+	if t == typeTime {
+		return timeInto
+	}
 	if decodesItself(t) {
 		return nil
 	}

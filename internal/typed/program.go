@@ -9,11 +9,11 @@
 // back as it was, and the reference decides. Differential fuzzing in package
 // codec holds the two together.
 //
-// Compiled are bool, integers, floats, strings, slices, arrays, maps with
-// string keys, structs and pointers to these, as far as no type in them decodes
+// Compiled are bool, integers, floats, strings, times, slices, arrays, maps
+// with string keys, structs and pointers to these, as far as no type in them decodes
 // itself or refers back to itself. Not mine are, among others, tags but the one
 // for bytes, indefinite lengths, arrays that look like a compat form, members
-// given twice, numbers out of range, and pointers, slices and maps in the
+// given twice, numbers out of range, times outside UTC, and pointers, slices and maps in the
 // target that are not nil.
 package typed
 

@@ -25,7 +25,7 @@ func (*textual) UnmarshalText([]byte) error { return nil }
 func TestCompile(t *testing.T) {
 	for _, good := range []any{
 		true, 1, int8(1), uint64(1), float32(1), "", []byte{}, [4]byte{}, []string{}, [2][]int{}, map[string]point{}, &point{}, onSide{},
-		struct{}{}, time.Duration(1), map[string][]*point{}, []struct{ A, B point }{},
+		struct{}{}, time.Duration(1), time.Time{}, []time.Time{}, map[string][]*point{}, []struct{ A, B point }{},
 		struct {
 			A int `json:"a"`
 			B any `json:"-"`
@@ -41,7 +41,7 @@ func TestCompile(t *testing.T) {
 		point // the fields of one and the same type twice
 	}
 	for _, bad := range []any{
-		linked{}, []linked{}, pointed{}, many{}, textual(""), []textual{}, map[textual]int{}, map[int]int{}, time.Time{}, big.Int{},
+		linked{}, []linked{}, pointed{}, many{}, textual(""), []textual{}, map[textual]int{}, map[int]int{}, struct{ time.Time }{}, big.Int{},
 		json.RawMessage{}, [maxSize + 1]byte{}, uintptr(1), complex(1, 1), make(chan int), func() {}, []any{},
 		struct {
 			A int `cbor:"1,keyasint"`
