@@ -263,13 +263,20 @@ func TestTypedEqualsReference(t *testing.T) {
 				target.compare(t, codec.BARE, unhex(t, args))
 			}
 			taken, choices := 0, make([]byte, 512)
-			for range rounds {
+			for round := range rounds {
 				for i := range choices {
 					choices[i] = byte(random.Uint32())
 				}
 				w := wireWriter{choices: choices, left: 100}
-				if target.compare(t, codec.BARE, w.args(target.typ, target.spread)) {
+				args := w.args(target.typ, target.spread)
+				if target.compare(t, codec.BARE, args) {
 					taken++
+				}
+				if round%4 > 0 {
+					continue
+				}
+				if text, err := codec.Marshal(codec.JSON, codec.RawValue(codec.BARE, args)); err == nil {
+					target.compare(t, codec.JSON, text)
 				}
 			}
 			if target.compiled == (taken < rounds/50) {
@@ -299,6 +306,7 @@ var oddArgs = []string{
 	"81c1fb42cd2f46ac2f8000", "81c11b0000003afff4417f", "81c11b0000003afff44180", "81c13b0000000e79747bff", "81c13b0000000e79747c00",
 	"81c074323032342d30322d32395431323a33343a35365a", "8174323032342d30322d32395431323a33343a35365a", "8174323032342d30322d33305431323a33343a35365a",
 	"8174323032342d30322d32395431323a33343a35367a", "8174323032342d30322d32397431323a33343a35365a", "8178193230323" + "42d30322d32395431323a33343a35362b30313a3030",
+	"8173323032342d30322d323954333a33343a35365a",
 	"8301f6f6", "8401f66161f820", "8301a0",
 }
 

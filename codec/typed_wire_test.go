@@ -128,7 +128,7 @@ func (w *wireWriter) time() {
 		if w.pick(4) > 0 {
 			at = at.UTC()
 		}
-		w.text(at.Format([]string{"2006-01-02T15:04:05.000Z07:00", time.RFC3339, time.RFC3339Nano, "2006-01-02T15:04:05,5Z", "2006-01-02T3:04:05.000Z"}[w.pick(5)]))
+		w.text(at.Format([]string{"2006-01-02T15:04:05.000Z07:00", time.RFC3339, time.RFC3339Nano, "2006-01-02T15:04:05,5Z", "2006-01-02T3:04:05.000Z", "2006-01-02T3:04:05Z"}[w.pick(6)]))
 	}
 }
 
