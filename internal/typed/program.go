@@ -1,6 +1,6 @@
 // Package typed decodes CBOR into Go values with decoders that are put
 // together once per type, without reflection per value. It is the fast path
-// of package codec and the only place of the module that uses unsafe.
+// of package codec and the only place that writes through unsafe pointers.
 //
 // It never decides anything on its own. A decoder stores a value and says yes
 // only when the reference, package codec's way by its scan and the CBOR
@@ -10,11 +10,11 @@
 // codec holds the two together.
 //
 // Compiled are bool, integers, floats, strings, times, slices, arrays, maps
-// with string keys, structs and pointers to these, as far as no type in them decodes
-// itself or refers back to itself. Not mine are, among others, tags but the one
-// for bytes, indefinite lengths, arrays that look like a compat form, members
-// given twice, numbers out of range, times outside UTC, and pointers, slices and maps in the
-// target that are not nil.
+// with string keys, structs and pointers to these, as far as no type in them
+// decodes itself or refers back to itself. Not mine are, among others, tags but
+// those for times and bytes, indefinite lengths, arrays that look like a compat
+// form, members given twice, numbers out of range, times outside UTC, and
+// pointers, slices and maps in the target that are not nil.
 package typed
 
 import (
