@@ -198,6 +198,7 @@ func TestInitAfterCloseOpensNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // until the client has the handshake's answer, too
 		gc.PauseReads()
 		closed := make(chan struct{})
 		go func() {

@@ -12,7 +12,8 @@ import (
 const renewAfter = 2 * time.Second
 
 // wideAwake is how long after its latest message an actor is taken to be awake.
-const wideAwake = 100 * time.Millisecond
+// One that puts itself to sleep has been seen asleep within 100 ms.
+const wideAwake = 5 * time.Millisecond
 
 // late is a subscription sent on a link that was open already. The actor may
 // have been asleep, and the engine (2.3.19) loses a few in a hundred of the
