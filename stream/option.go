@@ -78,8 +78,8 @@ type OptionError struct {
 	Err    error
 }
 
-// Error names the option and the reason.
-func (e *OptionError) Error() string { return fmt.Sprintf("stream: option %s: %v", e.Option, e.Err) }
+// Error names the option or operator, and the reason.
+func (e *OptionError) Error() string { return fmt.Sprintf("stream: %s: %v", e.Option, e.Err) }
 
 // Unwrap returns the reason.
 func (e *OptionError) Unwrap() error { return e.Err }

@@ -67,6 +67,19 @@ func TestNewConfig(t *testing.T) {
 	}
 }
 
+func TestOptionErrorSaysWhatAndWhy(t *testing.T) {
+	_, option := stream.NewConfig(stream.Buffer(0))
+	_, operator := stream.From(1).Take(-1).Collect(t.Context())
+	for err, want := range map[error]string{
+		option:   "stream: Buffer: 0 is less than 1 event",
+		operator: "stream: Take: -1 is negative",
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestPolicyString(t *testing.T) {
 	for p, want := range map[stream.Policy]string{
 		stream.DropOldest: "DropOldest", stream.DropNewest: "DropNewest", stream.Latest: "Latest",
