@@ -39,10 +39,7 @@ func CombineLatest[A, B, R any](a Stream[A], b Stream[B], f func(A, B) R) Stream
 				end:    right.end(g, out.end),
 			}))
 		}
-		g.drained = func() bool {
-			out.end(nil)
-			return false
-		}
+		g.cleanEnd(out.end)
 		return g
 	}}
 }
@@ -85,10 +82,7 @@ func CombineAll[T any](streams ...Stream[T]) Stream[[]T] {
 				}))
 			}
 		}
-		g.drained = func() bool {
-			out.end(nil)
-			return false
-		}
+		g.cleanEnd(out.end)
 		return g
 	}}
 }

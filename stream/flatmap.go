@@ -106,9 +106,6 @@ func openFlat[T, U any](ctx context.Context, s Stream[T], f func(T) Stream[U], o
 			advance()
 		}
 	}
-	g.drained = func() bool {
-		out.end(nil)
-		return false
-	}
+	g.cleanEnd(out.end)
 	return g
 }

@@ -65,6 +65,14 @@ func (g *group) catchUp(m *member) {
 	}
 }
 
+// cleanEnd has end told of a clean end when the last member has ended.
+func (g *group) cleanEnd(end func(error)) {
+	g.drained = func() bool {
+		end(nil)
+		return false
+	}
+}
+
 // stop makes the step that is under way the last.
 func (g *group) stop() { g.stopped = true }
 

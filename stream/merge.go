@@ -25,10 +25,7 @@ func Merge[T any](streams ...Stream[T]) Stream[T] {
 				g.join(opened(ctx, s, MergeAhead, in))
 			}
 		}
-		g.drained = func() bool {
-			out.end(nil)
-			return false
-		}
+		g.cleanEnd(out.end)
 		return g
 	}}
 }
@@ -91,10 +88,7 @@ func MergeMany[T any](streams Stream[Stream[T]], atOnce int) Stream[T] {
 				start()
 			}
 		}
-		g.drained = func() bool {
-			out.end(nil)
-			return false
-		}
+		g.cleanEnd(out.end)
 		return g
 	}}
 }

@@ -41,10 +41,7 @@ func Race[T any](streams ...Stream[T]) Stream[T] {
 				})))
 			}
 		}
-		g.drained = func() bool {
-			out.end(nil)
-			return false
-		}
+		g.cleanEnd(out.end)
 		return g
 	}}
 }

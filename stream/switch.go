@@ -61,10 +61,7 @@ func Switch[T any](streams Stream[Stream[T]]) Stream[T] {
 				end:    in.end,
 			}))
 		}
-		g.drained = func() bool {
-			out.end(nil)
-			return false
-		}
+		g.cleanEnd(out.end)
 		return g
 	}}
 }
