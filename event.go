@@ -74,7 +74,8 @@ func (e Event[T]) On(c *conn.Conn, f func(T), opts ...stream.Option) (cancel fun
 	return conn.Listen(c, e.Subscribe(c, opts...), f)
 }
 
-// OnOnce calls f for the next event only.
+// OnOnce calls f for the next event only, as On does, and unsubscribes before
+// that. cancel unsubscribes sooner.
 func (e Event[T]) OnOnce(c *conn.Conn, f func(T)) (cancel func()) {
 	sub := e.Subscribe(c, stream.Buffer(1), stream.Overflow(stream.DropNewest))
 	done := false // Listen calls from one goroutine
@@ -88,14 +89,18 @@ func (e Event[T]) OnOnce(c *conn.Conn, f func(T)) (cancel func()) {
 	})
 }
 
-// Once waits for the next event.
+// Once waits for the next event, returns it, and unsubscribes. Its errors are
+// those of Await.
 func (e Event[T]) Once(ctx context.Context, c *conn.Conn) (T, error) {
 	return e.Await(ctx, c, nil)
 }
 
 // Await subscribes, calls f, and returns the first event that arrives after
 // the subscription, be it before or after f returns: the event that f causes,
-// unless somebody else causes one. An error of f is returned as it is.
+// unless somebody else causes one. An error of f is returned as it is, ctx.Err()
+// when ctx has ended first, a *DecodeError if the event could not be decoded,
+// and otherwise why the subscription ended. Events that were dropped or missed
+// before it are not told. For the first that matches see Stream.
 func (e Event[T]) Await(ctx context.Context, c *conn.Conn, f func(context.Context) error) (T, error) {
 	sub := e.Subscribe(c, stream.Buffer(1), stream.Overflow(stream.DropNewest))
 	defer sub.Close()

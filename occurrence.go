@@ -21,8 +21,8 @@ import (
 //
 //	for entry, err := range Story.All(ctx, c) { … }
 //
-// [OneOf] and [AnyOf] make one. It is used like an [Event], does not change,
-// and may be shared. A mistake, such as no event or an event named twice, is
+// [OneOf] and [AnyOf] make one. Its forms are those of an [Event] that carry
+// errors, and On. It does not change, and may be shared. A mistake, such as no event or an event named twice, is
 // the error with which its subscriptions end, a [*ConfigError].
 type Events[S any] struct {
 	names   []string
@@ -70,7 +70,7 @@ type Occurrence struct {
 	At time.Time
 }
 
-// AnyEvent is an Event of any type.
+// AnyEvent is an Event of any type, for [AnyOf].
 type AnyEvent interface{ occurrence() EventCase[Occurrence] }
 
 func (e Event[T]) occurrence() EventCase[Occurrence] {

@@ -78,8 +78,8 @@ type SnapshotError struct{ Err error }
 // Error says what failed.
 func (e *SnapshotError) Error() string { return fmt.Sprintf("rivet: view: snapshot failed: %v", e.Err) }
 
-// Unwrap returns the cause.
+// Unwrap returns the reason.
 func (e *SnapshotError) Unwrap() error { return e.Err }
 
-// Notice is true: the loop goes on.
+// Notice reports true: the loop goes on.
 func (e *SnapshotError) Notice() bool { return true }

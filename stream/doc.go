@@ -5,8 +5,8 @@
 //
 // # Which form to use
 //
-// "Costs" is about how long it takes to hand one event of a subscription over,
-// in the time that a buffered channel takes.
+// The last column is about how long it takes to hand over one event of a
+// subscription, where a buffered channel takes 1.
 //
 //	form                              for                                     costs
 //	for v, err := range s.All(ctx)    nearly everything; begin here             0.2
@@ -15,27 +15,38 @@
 //	for b, err := range sub.Batches   very many events, a slice each step      0.15
 //	sub.Next(ctx)                     one event at a time, around other work;   0.4
 //	                                  workers that share the events
-//	sub.C()                           a select with other channels, at the        1
+//	sub.C()                           a select with other channels, at the      1
 //	                                  price of a goroutine
-//	s.Chan(ctx, &err)                 the same behind operators                   2
+//	s.Chan(ctx, &err)                 the same behind operators                 2
 //	s.ForEach(ctx, f)                 a callback on the caller's goroutine      0.2
 //	On of an event, in package rivet  a callback on a goroutine of its own      0.2
 //	s.First, s.Await, s.Collect …     one result
-//	package stream/rx                 observables, where RxGo is used already     7
+//	package stream/rx                 observables, where RxGo is used already   7
 //
 // Loops and sinks end with their context, and have released the source when
-// they return. To select between a channel and a context at both ends costs 2.5.
-// A chain of five operators between a subscription and its loop takes 1.2 to 1.4
-// times as long as the same work written out in the loop, decoding included,
-// and allocates nothing for an event. The figures are those of the benchmarks
-// HandOff, Sink and Chain of this package, and of the module in bench, which
-// compares with RxGo and samber/ro.
+// they return. A channel of one's own with a select at both ends, to look at a
+// context, takes 2.5. A chain of five operators between a subscription and its
+// loop takes 1.2 to 1.4 times as long as the same work written out in the loop,
+// decoding included, and allocates nothing for an event. The figures are those
+// of the benchmarks HandOff, Sink and Chain of this package, and of the module
+// in bench, which compares with RxGo and samber/ro.
 //
 // A [Subscription] is one consumption that has begun: what comes is kept for
 // it from the moment it is made, so that it suits "subscribe, then act". A
 // [Stream] is the plan of one: it begins with the loop, again for each loop, and
 // is what operators work on. [FromSubscription] makes a Stream of whatever gives
 // subscriptions; [Stream.Await] acts once a Stream has begun.
+//
+// What is asked for most, with the option at the subscription and the operator
+// behind it; a time limit is that of ctx:
+//
+//	s.Filter(f).First(ctx)                    the first that matches
+//	s.Filter(f).Await(ctx, act)               the first that matches, caused by act
+//	Merge(s, t).First(ctx)                    the first of several streams
+//	Overflow(Latest)                          only the newest
+//	LatestBy(s, key)                          only the newest of each key
+//	Overflow(Block), Gaps(true), s.Strict()   all of them, or an error
+//	CombineAll(states...).Throttle(d)         one state of many, for a dashboard
 //
 // # Ranging over events
 //
@@ -71,7 +82,8 @@
 //   - One value after the other: [Map], [TryMap], [Scan], [Pairwise],
 //     [Stream.Tap], [Stream.StartWith], and [FlatMap] for streams of streams.
 //   - Fewer of them: [Stream.Filter], [Stream.Take], [Stream.TakeWhile],
-//     [TakeUntil], [Stream.Skip], [Stream.SkipWhile], [DistinctUntilChanged].
+//     [TakeUntil], [Stream.Skip], [Stream.SkipWhile], [DistinctUntilChanged],
+//     [Stream.DistinctUntilChangedFunc].
 //   - Several streams: [Merge] and [MergeMany] (as values come), [Concat] (one
 //     after the other), [Race] (the first to have something), [Switch] (the
 //     newest), [CombineLatest], [CombineAll] and [WithLatestFrom] (the newest of
@@ -84,7 +96,8 @@
 //     consumer), [LatestBy] (the newest of each key waits for it).
 //   - One source for many consumers: [Stream.Share] (as long as there are any),
 //     [Stream.Publish] (from a start to an end).
-//   - Errors: [Stream.Retry], [Stream.Catch], [Stream.Strict].
+//   - Errors and notices: [Stream.Retry], [Stream.Catch], [Stream.Strict],
+//     [Stream.OnNotice].
 //   - Sinks: [Stream.All], [Stream.Seq], [Stream.Chan], [Stream.ForEach],
 //     [Stream.First], [Stream.Await], [Stream.Last], [Stream.Collect], [Reduce],
 //     [Stream.Count], [Stream.Drain].

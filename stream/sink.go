@@ -10,7 +10,7 @@ import (
 // ended, cleanly, without a value.
 var ErrEmpty = errors.New("stream: ended without a value")
 
-// Seq returns a loop over the values alone, for [slices.Collect], [maps.Insert]
+// Seq returns a loop over the values alone, for [slices.Collect], [slices.Sorted]
 // and whatever else takes an [iter.Seq]. When the loop is over *err is why: nil
 // after a clean end, and when the loop was left; ctx.Err() when ctx has ended;
 // otherwise the error the stream ended with. err may be nil. The loop may be

@@ -22,8 +22,8 @@
 //	o := rx.Observable(ticks).BufferWithCount(10).Take(3)
 //	for batch, err := range rx.Stream[[]any](o).All(ctx) {
 //
-// But for the operators that do not go by the context of their observer: see
-// below.
+// The exceptions are operators of RxGo that do not go by the context of their
+// observer: see below.
 //
 // # Traps of RxGo
 //
