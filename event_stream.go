@@ -10,7 +10,7 @@ import (
 // whichever way. There is no goroutine: while the consumer is busy events wait
 // in the buffer that opts describe.
 //
-// "The next event such that …" is made of it:
+// "The next event such that …" is made of it; ctx may have a deadline:
 //
 //	CountChanged.Stream(c).Filter(isRound).First(ctx)               // the first that matches
 //	CountChanged.Stream(c).Filter(isRound).Await(ctx, increment)    // … that is caused by a call

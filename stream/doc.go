@@ -27,9 +27,10 @@
 // they return. A channel of one's own with a select at both ends, to look at a
 // context, takes 2.5. A chain of five operators between a subscription and its
 // loop takes 1.2 to 1.4 times as long as the same work written out in the loop,
-// decoding included, and allocates nothing for an event. The figures are those
-// of the benchmarks HandOff, Sink and Chain of this package, and of the module
-// in bench, which compares with RxGo and samber/ro.
+// decoding included, and allocates nothing for an event; over a slice, where the
+// loop does nothing else, it takes 3 times as long. The figures are those of the
+// benchmarks HandOff, Sink and Chain of this package, and of the module in
+// bench, which compares with RxGo and samber/ro.
 //
 // A [Subscription] is one consumption that has begun: what comes is kept for
 // it from the moment it is made, so that it suits "subscribe, then act". A
