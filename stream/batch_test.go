@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"context"
+	"context"
 	"math"
 	"testing"
 	"time"
@@ -81,5 +82,23 @@ func TestBatchIsTheReceivers(t *testing.T) {
 				t.Fatalf("%d values", n)
 			}
 		})
+	}
+}
+
+// A batch is handed on before a notice, in one go: when the consumer ends the
+// context in that step there is no other.
+func TestBatchIsCancelledBeforeANotice(t *testing.T) {
+	source := stream.Concat(stream.From(1), stream.FromError[int](&stream.LagError{Dropped: 1}))
+	for _, wait := range []time.Duration{0, time.Hour} {
+		ctx, cancel := context.WithCancel(context.Background())
+		steps := 0
+		for range stream.Batch(source, 2, wait).All(ctx) {
+			steps++
+			cancel()
+		}
+		cancel()
+		if steps != 1 {
+			t.Errorf("wait %v: %d steps, the context ended in the first", wait, steps)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -70,6 +71,19 @@ func (r *ready) add(e *member) {
 	if wake {
 		r.ring()
 	}
+}
+
+// drop takes those off the list that are gone.
+func (r *ready) drop(gone func(*member) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = slices.DeleteFunc(r.list, func(e *member) bool {
+		if !gone(e) {
+			return false
+		}
+		e.listed = false
+		return true
+	})
 }
 
 // take moves the whole list into buf. When it is empty the bell will ring.

@@ -26,6 +26,7 @@ type FanIn[T any] struct {
 	mu      sync.Mutex
 	sources map[*fanned[T]]struct{}
 	inUse   bool
+	stale   int // sources removed since the ready list was last rid of them
 }
 
 // SourceError is a notice: one of several sources has ended with an error, and
@@ -150,7 +151,27 @@ func (f *FanIn[T]) remove(s *fanned[T]) {
 	case !s.refused:
 		s.sub.src.close() // and the step does the rest
 	}
+	f.sweep()
 }
+
+// sweep takes removed sources off the ready list, now and then: there may be
+// no consumer to do it.
+func (f *FanIn[T]) sweep() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stale++; f.stale <= len(f.sources)+minStale {
+		return
+	}
+	f.stale = 0
+	f.ready.drop(func(m *member) bool {
+		s, ok := m.pump.(*fanned[T])
+		return ok && s.removed
+	})
+}
+
+// minStale is how many removed sources may be on the ready list of a fan-in
+// besides as many as it has.
+const minStale = 64
 
 // enter begins a step of s, if it is a source still.
 func (f *FanIn[T]) enter(s *fanned[T]) bool {
@@ -211,6 +232,9 @@ type fanning[T any] struct {
 func (p *fanning[T]) bell() *bell { return &p.fan.ready.bell }
 
 func (p *fanning[T]) step() state {
+	if p.ctx.Err() != nil {
+		return ended // also if it was closed since
+	}
 	if p.fan.closed.Load() {
 		p.out.end(nil)
 		return ended

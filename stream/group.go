@@ -84,7 +84,10 @@ func (g *group) step() state {
 		begin()
 	}
 	if len(g.turn) == 0 {
-		if len(g.members) == 0 && (g.drained == nil || !g.drained()) || g.stopped {
+		if g.stopped || g.ctx.Err() != nil {
+			return ended
+		}
+		if len(g.members) == 0 && (g.drained == nil || !g.drained()) {
 			return ended
 		}
 		g.round = g.take(g.round)

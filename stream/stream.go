@@ -57,8 +57,9 @@ func (s Stream[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		s.drive(ctx, observer[T]{
-			next:   func(v T) bool { return yield(v, nil) },
-			notice: func(err error) bool { return yield(zero, err) },
+			next: func(v T) bool { return yield(v, nil) },
+			// A notice may come in one go with a value, in whose step ctx was ended.
+			notice: func(err error) bool { return ctx.Err() == nil && yield(zero, err) },
 			end: func(err error) {
 				if err != nil && ctx.Err() == nil {
 					yield(zero, err)
