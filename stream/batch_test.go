@@ -2,7 +2,6 @@ package stream_test
 
 import (
 	"context"
-	"context"
 	"math"
 	"testing"
 	"time"
