@@ -30,7 +30,8 @@ type standing struct {
 
 // Subscribe subscribes to events, which arrive in the order of the server in
 // one loop. It does not wait: the request goes out before any call that is
-// made afterwards, and again on each new link. Several subscriptions to one
+// made afterwards, and again on each new link; once more on the same link when
+// it may have met an actor asleep, as the engine loses some of these. Several subscriptions to one
 // event share one on the server. Without the server's permission the
 // subscription ends with a *SubscriptionError. The copies of the arguments
 // that the events hold are the caller's.
