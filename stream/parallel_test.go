@@ -46,6 +46,7 @@ func TestParallelMapInTime(t *testing.T) {
 		"a notice in its place":           {"d ! b |", 2, nil, ". . . d!b|"},
 		"a notice instead of a result":    {"e D b |", 3, nil, ". . . . e!b|"},
 		"an error of f":                   {"e C b |", 3, nil, ". . . . e#"},
+		"a notice does not stop it":       {"D . . . b |", 3, nil, ". . . ! . b|"},
 		"an error of the source":          {"e b #", 3, nil, ". . . . eb#"},
 		"an error first":                  {"#", 3, nil, "#"},
 		"empty":                           {"|", 3, nil, "|"},
@@ -251,6 +252,91 @@ func TestParallelMapStopsTaking(t *testing.T) {
 		_, err := all(t.Context(), stream.ParallelMap(source, 100, work, opts...))
 		if !errors.Is(err, errMarble) || taken.Load() > 5 {
 			t.Errorf("%d values taken; %v", taken.Load(), err)
+		}
+	})
+}
+
+// Nor are they while the consumer is busy and does not know of it yet; results
+// that were ready by then are delivered, be there room for them or not.
+func TestParallelMapFailsWhileTheConsumerIsBusy(t *testing.T) {
+	eachOrder(t, func(t *testing.T, opts ...stream.ParallelOption) {
+		var taken, atFailure, ready atomic.Int32
+		source := stream.FromFunc(func(context.Context) (string, error) {
+			if taken.Add(1) == 5 {
+				return "C", nil
+			}
+			return "a", nil
+		})
+		f := func(ctx context.Context, v string) (string, error) {
+			v, err := work(ctx, v)
+			if err == nil && atFailure.Load() == 0 {
+				ready.Add(1)
+			} else if err == errMarble {
+				atFailure.Store(taken.Load())
+			}
+			return v, err
+		}
+		got := 0
+		var last error
+		for _, err := range stream.ParallelMap(source, 2, f, opts...).All(t.Context()) {
+			if last = err; err == nil {
+				got++
+				<-time.After(10 * frame)
+			}
+		}
+		want := ready.Load()
+		late := int32(1) // one that the source had on its way
+		if len(opts) == 0 {
+			want = 4
+		} else {
+			late = 0
+		}
+		if got != int(want) || !errors.Is(last, errMarble) || taken.Load() > atFailure.Load()+late {
+			t.Errorf("got %d of %d, %v; taken %d, %d of them before the failure", got, want, last, taken.Load(), atFailure.Load())
+		}
+	})
+}
+
+// When n calls run and n more results wait, the source waits.
+func TestParallelMapAhead(t *testing.T) {
+	eachOrder(t, func(t *testing.T, opts ...stream.ParallelOption) {
+		const n = 2
+		var taken atomic.Int32
+		source := stream.FromFunc(func(context.Context) (int32, error) { return taken.Add(1), nil })
+		s := stream.ParallelMap(source, n, func(_ context.Context, v int32) (int32, error) { return v, nil }, opts...)
+		most := int32(1 + 2*n + 1) // the consumer's, what waits, and one that cannot be begun
+		if len(opts) > 0 {
+			most += n - 1 // which the consumer has taken at once
+		}
+		for range s.All(t.Context()) {
+			synctest.Wait()
+			if got := taken.Load(); got > most {
+				t.Errorf("%d values taken, want at most %d", got, most)
+			}
+			break
+		}
+	})
+}
+
+// A panic of the source comes after the results that are on their way, and
+// leaves no call behind.
+func TestParallelMapSourcePanics(t *testing.T) {
+	eachOrder(t, func(t *testing.T, opts ...stream.ParallelOption) {
+		source := stream.FromSeq(func(yield func(string) bool) {
+			yield("c")
+			panic("bad source")
+		})
+		var got []string
+		defer func() {
+			if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), "bad source") || len(got) != 1 {
+				t.Errorf("got %v, recovered %v", got, r)
+			}
+		}()
+		for v, err := range stream.ParallelMap(source, 2, work, opts...).All(t.Context()) {
+			if err != nil {
+				t.Errorf("ended with %v", err)
+			}
+			got = append(got, v)
 		}
 	})
 }
