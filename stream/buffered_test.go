@@ -37,6 +37,7 @@ func TestBufferedInTime(t *testing.T) {
 		"the newest dropped":  {"a bcd . . |", even, []stream.Option{newest, two}, ". . a . b . c!|"},
 		"full":                {"a bcd . . |", even, []stream.Option{stream.Overflow(stream.Fail), two}, ". . a . b . c#" + overflow},
 		"the source waits":    {"a bcd |", even, []stream.Option{stream.Buffer(1)}, ". . a . b . c . d|"},
+		"one is always kept":  {"a bcd . . |", even, []stream.Option{oldest, stream.BufferBytes(1)}, ". . a! . d|"},
 		"limited by the size": {"a bcd . . |", even, []stream.Option{oldest, stream.BufferBytes(40)}, ". . a! . c . d|"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,4 +88,33 @@ func TestBufferedLeave(t *testing.T) {
 			t.Errorf("released %d of 3", released)
 		}
 	})
+}
+
+// A gap is told as such by what puts a buffer between the source and its
+// consumer.
+func TestBuffersKeepGaps(t *testing.T) {
+	gap := &stream.GapError{Reason: errMarble}
+	s := stream.FromSeq2(func(yield func(int, error) bool) { _ = yield(1, nil) && yield(0, gap) && yield(2, nil) })
+	same := func(_ context.Context, n int) (int, error) { return n, nil }
+	for name, s := range map[string]stream.Stream[int]{
+		"Buffered":               s.Buffered(),
+		"LatestBy":               stream.LatestBy(s, func(n int) int { return n }),
+		"ParallelMap":            stream.ParallelMap(s, 2, same),
+		"ParallelMap, Unordered": stream.ParallelMap(s, 2, same, stream.Unordered()),
+		"Share":                  s.Share(),
+		"Merge":                  stream.Merge(s),
+		"Timeout":                s.Timeout(time.Hour),
+	} {
+		gaps := 0
+		for _, err := range s.All(t.Context()) {
+			if err != nil && !errors.As(err, new(*stream.GapError)) {
+				t.Errorf("%s: %v", name, err)
+			} else if err != nil {
+				gaps++
+			}
+		}
+		if gaps != 1 {
+			t.Errorf("%s: %d gaps", name, gaps)
+		}
+	}
 }

@@ -42,7 +42,7 @@ func TestLatestByInTime(t *testing.T) {
 // The source never waits, and what waits is one value for each key.
 func TestLatestByKeepsTheNewest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const keys, rounds = 100, 1000
+		const keys, rounds = stream.DefaultBuffer + 100, 20
 		vals := make([][2]int, 0, keys*rounds)
 		for round := range rounds {
 			for k := range keys {
