@@ -85,3 +85,16 @@ func TestOperatorsWithoutFunction(t *testing.T) {
 		}
 	}
 }
+
+// A consumption that is left while it waits leaves no timer.
+func TestRetryStopsItsTimer(t *testing.T) {
+	out := observer[int]{notice: func(error) bool { return true }}
+	s := FromError[int](errSource).Retry(func() Delays { return tries(int(time.Hour)) })
+	p := s.open(t.Context(), out).(*resuming[int])
+	for p.step() == got {
+	}
+	p.close()
+	if p.timer == nil || p.timer.Stop() {
+		t.Error("the timer runs")
+	}
+}

@@ -194,3 +194,52 @@ func TestCatchReleases(t *testing.T) {
 	}
 	t.Error("no panic")
 }
+
+// counted are delays that note what they are asked for.
+type counted struct {
+	waits
+	calls string
+}
+
+func (c *counted) Next() time.Duration { c.calls += "n"; return c.waits.Next() }
+func (c *counted) Reset()              { c.calls += "r"; c.waits.Reset() }
+
+// Failures are counted from the last value on, and the first value after a
+// failure, and no other, resets the delays.
+func TestRetryCounts(t *testing.T) {
+	inBubble(t, func(t *testing.T, source func(string) stream.Stream[string]) {
+		delays := &counted{waits: waits{frames: []int{1, 1}}}
+		fail := 0
+		s := stream.TryMap(source("a b |"), func(v string) (string, error) {
+			fail++
+			if strings.Contains("2 4 5", fmt.Sprint(fail)) {
+				return "", errMarble
+			}
+			return v, nil
+		}).Retry(func() stream.Delays { return delays })
+		var attempts []int
+		for _, err := range s.All(t.Context()) {
+			if retry := new(stream.RetryError); errors.As(err, &retry) {
+				attempts = append(attempts, retry.Attempt)
+			}
+		}
+		if fmt.Sprint(attempts) != "[1 1 2]" || delays.calls != "nrnnr" {
+			t.Errorf("attempts %v, calls %s", attempts, delays.calls)
+		}
+	})
+}
+
+// A consumer that leaves when it is told of the failure is not waited for.
+func TestRetryLeaveAtTheNotice(t *testing.T) {
+	inBubble(t, func(t *testing.T, source func(string) stream.Stream[string]) {
+		start := time.Now()
+		steps := 0
+		for range source("#").Retry(waiting(1, 1)).All(t.Context()) {
+			steps++
+			break
+		}
+		if d := time.Since(start); steps != 1 || d != 0 {
+			t.Errorf("%d steps, left after %v", steps, d)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,48 @@ func TestTimedBusyElsewhere(t *testing.T) {
 		}
 		if want := []int{1, -1, total}; !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
+// A consumer that ends the context in what is handed on before the end is not
+// told of an end.
+func TestBatchBySizeEndAfterTheContext(t *testing.T) {
+	for _, script := range []string{"ab", "ab#"} {
+		for kind, source := range sources {
+			var open atomic.Int32
+			ctx, cancel := context.WithCancel(t.Context())
+			s := anyOf(Batch(source(script, &open), 9, 0))
+			if got := play(t, ctx, s, 0, func(int) { cancel() }); len(got) != 1 {
+				t.Errorf("%s, %q: %v", kind, script, got)
+			}
+		}
+	}
+}
+
+// However many steps are due, one piece of Delay's work is a batch at most, so
+// that others with the same consumer have their turn.
+func TestDelayHandsOnInBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handed := 0
+		out := observer[int]{
+			next: func(int) bool { handed++; return true },
+			end:  func(error) {},
+		}
+		p := From(make([]int, 5*batchEvents)...).Delay(time.Second).open(t.Context(), out)
+		defer p.close()
+		for range 4 {
+			p.step()
+		}
+		<-time.After(2 * time.Second)
+		for pieces := 1; handed < 4*batchEvents && pieces < 10; pieces++ {
+			p.step()
+			if handed > pieces*batchEvents {
+				t.Errorf("%d handed on in %d pieces", handed, pieces)
+			}
+		}
+		if handed < 4*batchEvents {
+			t.Errorf("%d handed on", handed)
 		}
 	})
 }

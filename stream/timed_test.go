@@ -396,3 +396,20 @@ func within(part, whole string) bool {
 	}
 	return true
 }
+
+// Of several values whose time has come at once none follows the one in which
+// the consumer ends the context.
+func TestDelayIsCancelledInAValue(t *testing.T) {
+	inBubble(t, func(t *testing.T, source func(string) stream.Stream[string]) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var got []string
+		for v := range source("abc |").Delay(frame).All(ctx) {
+			got = append(got, v)
+			cancel()
+		}
+		if len(got) != 1 {
+			t.Errorf("got %q", got)
+		}
+	})
+}
