@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -49,5 +50,30 @@ func TestLateEndIsIgnored(t *testing.T) {
 			}
 			cancel()
 		}
+	}
+}
+
+// A result that comes with the end of ctx is not handed on, in order or not.
+func TestLateResultIsIgnored(t *testing.T) {
+	for name, opt := range map[string]ParallelOption{"in order": nil, "as ready": Unordered()} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			s := ParallelMap(From(1), 1, func(ctx context.Context, n int) (int, error) {
+				<-ctx.Done()
+				return n, nil
+			}, opt)
+			w := &witness{t: t}
+			p := anyOf(s).open(ctx, w.observer())
+			defer p.close()
+			synctest.Wait()
+			if found := p.step(); found != empty {
+				t.Errorf("%s: %v before the result", name, found)
+			}
+			cancel()
+			synctest.Wait()
+			if found := p.step(); found != ended || len(w.steps) > 0 {
+				t.Errorf("%s: %v with %v after the end of the context", name, found, w.steps)
+			}
+		})
 	}
 }
