@@ -16,7 +16,8 @@ import (
 // the order of the stream, is delivered first, and once f has failed no further
 // values are taken. A notice that f returns instead of a result is passed on
 // like those of s. The context that f gets ends as soon as the stream has ended
-// or is left. A panic in f reaches the consumer, as an error of f would.
+// or is left. A panic in f reaches the consumer, as an error of f would; one in
+// s does when the calls that are running have come to their end.
 //
 // One goroutine consumes s, and one runs each call; all of them have ended
 // before the consumption of the stream has, so that f has to return when its
@@ -58,7 +59,8 @@ func Unordered() ParallelOption { return unordered{} }
 // that the consumer takes from.
 func asReady[T, U any](ctx context.Context, s Stream[T], n int, f func(context.Context, T) (U, error), out observer[U]) pump {
 	q := NewQueue(Config{Buffer: n, Overflow: Block, Gaps: true}, Hooks[U]{})
-	return fed(ctx, q, Direct(q), out, func(whole context.Context) {
+	sub := subscribe[U](&direct[U]{q: q, most: 1}, &q.ledger)
+	return fed(ctx, q, sub, out, func(whole context.Context) {
 		ctx, cancel := context.WithCancel(whole)
 		defer cancel()
 		// Not a mutex, as its holder may wait for the consumer.
