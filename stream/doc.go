@@ -9,26 +9,27 @@
 // subscription, where a buffered channel takes 1.
 //
 //	form                              for                                     costs
-//	for v, err := range s.All(ctx)    nearly everything; begin here             0.2
-//	for v := range s.Seq(ctx, &err)   code that takes an iter.Seq, such as      0.2
+//	for v, err := range s.All(ctx)    nearly everything; begin here             0.4
+//	for v := range s.Seq(ctx, &err)   code that takes an iter.Seq, such as      0.4
 //	                                  package slices
-//	for b, err := range sub.Batches   very many events, a slice each step      0.15
-//	sub.Next(ctx)                     one event at a time, around other work;   0.4
+//	for b, err := range sub.Batches   very many events, a slice each step      0.25
+//	sub.Next(ctx)                     one event at a time, around other work;   0.7
 //	                                  workers that share the events
-//	sub.C()                           a select with other channels, at the      1
+//	sub.C()                           a select with other channels, at the      1.5
 //	                                  price of a goroutine
-//	s.Chan(ctx, &err)                 the same behind operators                 2
-//	s.ForEach(ctx, f)                 a callback on the caller's goroutine      0.2
-//	On of an event, in package rivet  a callback on a goroutine of its own      0.2
+//	s.Chan(ctx, &err)                 the same behind operators, and nothing      5
+//	                                  is taken ahead of the receiver
+//	s.ForEach(ctx, f)                 a callback on the caller's goroutine      0.4
+//	On of an event, in package rivet  a callback on a goroutine of its own      0.4
 //	s.First, s.Await, s.Collect …     one result
-//	package stream/rx                 observables, where RxGo is used already   7
+//	package stream/rx                 observables, where RxGo is used already     5
 //
 // Loops and sinks end with their context, and have released the source when
 // they return. A channel of one's own with a select at both ends, to look at a
-// context, takes 2.5. A chain of five operators between a subscription and its
-// loop takes 1.2 to 1.4 times as long as the same work written out in the loop,
-// decoding included, and allocates nothing for an event; over a slice, where the
-// loop does nothing else, it takes 3 times as long. The figures are those of the
+// context, takes 2.4. A chain of five operators between a subscription and its
+// loop takes 1.3 times as long as the same work written out in the loop, decoding
+// included, and allocates nothing for an event; over a slice, where the loop does
+// nothing else, it takes nearly 3 times as long. The figures are those of the
 // benchmarks HandOff, Sink and Chain of this package, and of the module in
 // bench, which compares with RxGo and samber/ro.
 //
@@ -106,7 +107,7 @@
 // Streams over subscriptions, Share and slices stay attachable through all
 // operators that start no goroutine: a [Merge] of a thousand of them takes from
 // the thousand buffers in turn, on the goroutine of its consumer, and needs a
-// seventh of the time of a goroutine for each. A stream that has to be run,
+// tenth of the time of a goroutine for each. A stream that has to be run,
 // such as one over a channel or a function, gets a goroutine there.
 //
 // # Slow consumers
