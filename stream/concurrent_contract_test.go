@@ -50,7 +50,7 @@ func init() {
 }
 
 // tries are delays for that many attempts more.
-type tries int
+type tries time.Duration
 
 func (n tries) Next() time.Duration { return time.Duration(n) - 1 }
 func (n tries) Reset()              {}
@@ -89,7 +89,7 @@ func TestOperatorsWithoutFunction(t *testing.T) {
 // A consumption that is left while it waits leaves no timer.
 func TestRetryStopsItsTimer(t *testing.T) {
 	out := observer[int]{notice: func(error) bool { return true }}
-	s := FromError[int](errSource).Retry(func() Delays { return tries(int(time.Hour)) })
+	s := FromError[int](errSource).Retry(func() Delays { return tries(time.Minute) })
 	p := s.open(t.Context(), out).(*resuming[int])
 	for p.step() == got {
 	}
