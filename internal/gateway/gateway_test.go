@@ -111,10 +111,10 @@ func TestGatewayURLVectors(t *testing.T) {
 			} `json:"query"`
 		}
 	}](t, "gateway_urls.json") {
+		if v.Error != "" {
+			continue // refused before a URL is made, by the client: tested there
+		}
 		t.Run(v.Name, func(t *testing.T) {
-			if v.Error != "" {
-				t.Skip("refused before a URL is made: tested with the client")
-			}
 			const base = "http://127.0.0.1:6420"
 			d := v.Decoded
 			path := "/connect"

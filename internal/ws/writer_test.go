@@ -248,25 +248,6 @@ func TestParseCloseHostile(t *testing.T) {
 	}
 }
 
-func TestWriterAllocates(t *testing.T) {
-	if raceEnabled {
-		t.Skip("under the race detector, sync.Pool forgets at random")
-	}
-	p := make([]byte, 200)
-	for _, role := range roles {
-		w := ws.NewWriter(io.Discard, role)
-		send := func() {
-			appendAllB(t, w.Append(ws.OpBinary, p[:20], p))
-			appendAllB(t, w.Append(ws.OpPong, p[:9]))
-			appendAllB(t, w.Flush())
-		}
-		send()
-		if n := testing.AllocsPerRun(1000, send); n > 0 {
-			t.Errorf("%v: %v allocations a flush", role, n)
-		}
-	}
-}
-
 func appendAllB(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
