@@ -49,7 +49,7 @@ func init() {
 	}
 }
 
-// tries are delays for that many attempts more.
+// tries is a wait and one nanosecond: zero is no further attempt.
 type tries time.Duration
 
 func (n tries) Next() time.Duration { return time.Duration(n) - 1 }
