@@ -26,7 +26,7 @@ func LatestBy[T any, K comparable](s Stream[T], key func(T) K) Stream[T] {
 		q := NewQueue(Config{Buffer: math.MaxInt, BufferBytes: math.MaxInt, Gaps: true}, Hooks[*keyed[K, T]]{})
 		d := newDecoder(q, w.take)
 		d.most = 1 // what the consumer has taken is not replaced any more
-		return fed(ctx, q, subscribe[T](d, &q.ledger), out, func(ctx context.Context) {
+		return fed(ctx, q, subscribe[T](d, &q.ledger), out, func(ctx context.Context, _ fateFunc) {
 			var one [1]*keyed[K, T]
 			s.drive(ctx, observer[T]{
 				next: func(v T) bool {

@@ -60,7 +60,7 @@ func Unordered() ParallelOption { return unordered{} }
 func asReady[T, U any](ctx context.Context, s Stream[T], n int, f func(context.Context, T) (U, error), out observer[U]) pump {
 	q := NewQueue(Config{Buffer: n, Overflow: Block, Gaps: true}, Hooks[U]{})
 	sub := subscribe[U](&direct[U]{q: q, most: 1}, &q.ledger)
-	return fed(ctx, q, sub, out, func(whole context.Context) {
+	return fed(ctx, q, sub, out, func(whole context.Context, fate fateFunc) {
 		ctx, cancel := context.WithCancel(whole)
 		defer cancel()
 		// Not a mutex, as its holder may wait for the consumer.
@@ -135,7 +135,7 @@ func inOrder[T, U any](ctx context.Context, s Stream[T], n int, f func(context.C
 		notice: out.notice,
 		end:    out.end,
 	}
-	p.spawned = fed(ctx, q, sub, in, func(ctx context.Context) {
+	p.spawned = fed(ctx, q, sub, in, func(ctx context.Context, fate fateFunc) {
 		slots := make(chan struct{}, n)
 		var failed atomic.Bool
 		var running sync.WaitGroup
@@ -231,7 +231,7 @@ func (p *ordered[U]) step() state {
 		more = p.out.notice(c.err)
 	default:
 		if broken, ok := c.err.(*panicked); ok {
-			panic(broken)
+			p.rethrow(broken)
 		}
 		p.out.end(c.err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 )
 
 // pump is a consumption that is under way and drives its observer in pieces.
@@ -52,7 +53,7 @@ func opened[T any](ctx context.Context, s Stream[T], ahead int, out observer[T])
 // spawn runs s on a goroutine of its own, with a queue between it and out.
 func spawn[T any](ctx context.Context, s Stream[T], cfg Config, out observer[T]) pump {
 	q := NewQueue(cfg, Hooks[T]{})
-	return fed(ctx, q, Direct(q), out, func(ctx context.Context) {
+	return fed(ctx, q, Direct(q), out, func(ctx context.Context, _ fateFunc) {
 		var one [1]T
 		s.drive(ctx, observer[T]{
 			next: func(v T) bool {
@@ -70,8 +71,9 @@ func spawn[T any](ctx context.Context, s Stream[T], cfg Config, out observer[T])
 
 // fed returns a pump over sub, the consumer's end of q, which feed fills on a
 // goroutine of its own. When feed returns, or panics, before it has ended q,
-// that ends it.
-func fed[E, T any](ctx context.Context, q *Queue[E], sub *Subscription[T], out observer[T], feed func(ctx context.Context)) *spawned[T] {
+// that ends it. A panic is thrown at the consumer in any case, by close if not
+// before, as are those for which feed asks the fate of other goroutines.
+func fed[E, T any](ctx context.Context, q *Queue[E], sub *Subscription[T], out observer[T], feed func(ctx context.Context, fate fateFunc)) *spawned[T] {
 	inner, cancel := context.WithCancel(ctx)
 	p := &spawned[T]{cancel: cancel, done: make(chan struct{})}
 	p.taking = taking[T]{ctx: ctx, sub: sub, out: out}
@@ -79,8 +81,8 @@ func fed[E, T any](ctx context.Context, q *Queue[E], sub *Subscription[T], out o
 	go func() {
 		defer close(p.done)
 		defer cancel()
-		defer func() { q.CloseWith(fate(recover())) }() // changes nothing after a proper end
-		feed(inner)
+		defer func() { q.CloseWith(p.fate(recover())) }() // changes nothing after a proper end
+		feed(inner, p.fate)
 		q.CloseWith(nil)
 	}()
 	return p
@@ -91,12 +93,23 @@ type spawned[T any] struct {
 	taking[T]
 	cancel context.CancelFunc
 	done   chan struct{}
+	broken atomic.Pointer[panicked] // the first panic on one of the goroutines
 }
 
 func (p *spawned[T]) close() {
 	p.cancel()
 	p.taking.close()
 	<-p.done
+	p.rethrow(p.broken.Load())
+}
+
+// fate is [fate], and keeps a panic for close.
+func (p *spawned[T]) fate(recovered any) error {
+	err := fate(recovered)
+	if broken, ok := err.(*panicked); ok {
+		p.broken.CompareAndSwap(nil, broken)
+	}
+	return err
 }
 
 // taking is a pump over a subscription.
@@ -105,6 +118,7 @@ type taking[T any] struct {
 	sub     *Subscription[T]
 	out     observer[T]
 	refused bool // the subscription has another consumer
+	thrown  bool // a panic of the source, at the consumer
 }
 
 func (p *taking[T]) enter() { p.refused = !p.sub.enter() }
@@ -182,10 +196,18 @@ func (p *taking[T]) finish() {
 	if p.sub.l.closed.Load() {
 		err = nil
 	}
-	if p, ok := err.(*panicked); ok {
-		panic(p)
+	if broken, ok := err.(*panicked); ok {
+		p.rethrow(broken)
 	}
 	p.out.end(err)
+}
+
+// rethrow throws a panic of the source, if there was one, at the consumer, once.
+func (p *taking[T]) rethrow(broken *panicked) {
+	if broken != nil && !p.thrown {
+		p.thrown = true
+		panic(broken)
+	}
 }
 
 // panicked carries a panic from the goroutine of a stream to that of its
@@ -209,7 +231,10 @@ func (p *panicked) Unwrap() error {
 // errGoexit ends a stream whose goroutine was ended from inside.
 var errGoexit = errors.New("stream: a function given to the stream has called runtime.Goexit")
 
-// fate returns what has become of a goroutine that ended out of turn.
+// fateFunc returns what has become of a goroutine that ended out of turn.
+type fateFunc = func(recovered any) error
+
+// fate is a [fateFunc].
 func fate(recovered any) error {
 	if recovered == nil {
 		return errGoexit

@@ -104,7 +104,7 @@ func (h *hub[T]) open(ctx context.Context, out observer[T]) pump {
 	var before <-chan struct{}
 	if h.now != nil {
 		if sub := h.now.join(); sub != nil {
-			return taken(ctx, sub, out)
+			return joined(ctx, h.now, sub, out)
 		}
 		before = h.now.done
 	}
@@ -120,14 +120,27 @@ func (h *hub[T]) open(ctx context.Context, out observer[T]) pump {
 		}
 		f.run(inner, h.source)
 	}()
-	return taken(ctx, sub, out)
+	return joined(ctx, f, sub, out)
 }
 
-// taken is the pump over a subscription that nobody else has.
-func taken[T any](ctx context.Context, sub *Subscription[T], out observer[T]) pump {
-	p := &taking[T]{ctx: ctx, sub: sub, out: out}
+// joined is the pump of a subscriber of f, whose subscription nobody else has.
+func joined[T any](ctx context.Context, f *fanout[T], sub *Subscription[T], out observer[T]) pump {
+	p := &sharing[T]{taking: taking[T]{ctx: ctx, sub: sub, out: out}, f: f}
 	p.enter()
 	return p
+}
+
+// sharing is a pump of a shared stream.
+type sharing[T any] struct {
+	taking[T]
+	f *fanout[T]
+}
+
+// close throws a panic that the subscriber has not come to, such as one of the
+// source when the last one leaves.
+func (p *sharing[T]) close() {
+	p.taking.close()
+	p.rethrow(p.f.panicked())
 }
 
 // fanout hands what one consumption of a stream brings to the queues of many.
@@ -360,6 +373,14 @@ func (f *fanout[T]) finish(ctx context.Context, err error) {
 		q.CloseWith(err)
 	}
 	f.queues, f.batch, f.behind = nil, nil, nil
+}
+
+// panicked returns the panic that was the end, if it was one.
+func (f *fanout[T]) panicked() *panicked {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	broken, _ := f.err.(*panicked)
+	return broken
 }
 
 // look brings queues up to date. f.mu is held.

@@ -26,7 +26,8 @@ import (
 // are functions. They run on the goroutine of the consumer and start none, but
 // for those whose point is time or concurrency, which say so. The functions
 // given to them are called by one goroutine at a time; a panic in one reaches
-// the consumer. They should not block: see [ParallelMap] for those that do.
+// the consumer, at the latest when that has left and before its sink returns.
+// They should not block: see [ParallelMap] for those that do.
 //
 // The zero Stream is empty.
 type Stream[T any] struct {
