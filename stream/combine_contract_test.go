@@ -236,6 +236,7 @@ type flooding struct {
 }
 
 func (p *flooding) bell() *bell { return &p.ring }
+func (p *flooding) subscribe()  {}
 func (p *flooding) close()      {}
 func (p *flooding) step() state {
 	for range batchEvents {

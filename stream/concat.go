@@ -31,18 +31,25 @@ func Concat[T any](streams ...Stream[T]) Stream[T] {
 			return s // on one goroutine, should it need one, and not one for each
 		}
 	}
+	s.late = len(streams) > 0 && streams[0].live()
 	s.open = func(ctx context.Context, out observer[T]) pump {
 		g := newGroup(ctx)
 		in := into(g, out)
 		left := streams
+		next := func() {
+			s := left[0]
+			left = left[1:]
+			g.join(opened(ctx, s, MergeAhead, in))
+		}
+		if len(left) > 0 {
+			g.begin = next
+		}
 		g.drained = func() bool {
 			if len(left) == 0 {
 				out.end(nil)
 				return false
 			}
-			next := left[0]
-			left = left[1:]
-			g.join(opened(ctx, next, MergeAhead, in))
+			next()
 			return true
 		}
 		return g

@@ -231,6 +231,8 @@ type fanning[T any] struct {
 
 func (p *fanning[T]) bell() *bell { return &p.fan.ready.bell }
 
+func (p *fanning[T]) subscribe() {}
+
 func (p *fanning[T]) step() state {
 	if p.ctx.Err() != nil {
 		return ended // also if it was closed since

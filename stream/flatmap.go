@@ -42,6 +42,7 @@ func FlatMap[T, U any](s Stream[T], f func(T) Stream[U]) Stream[U] {
 		})
 	}}
 	if s.open != nil {
+		u.late = s.live()
 		u.open = func(ctx context.Context, out observer[U]) pump { return openFlat(ctx, s, f, out) }
 	}
 	return u

@@ -78,11 +78,23 @@ func (g *group) stop() { g.stopped = true }
 
 func (g *group) bell() *bell { return &g.ready.bell }
 
-func (g *group) step() state {
+func (g *group) subscribe() {
+	g.enter()
+	for m := range g.members {
+		m.pump.subscribe()
+	}
+}
+
+// enter calls begin.
+func (g *group) enter() {
 	if begin := g.begin; begin != nil {
 		g.begin = nil
 		begin()
 	}
+}
+
+func (g *group) step() state {
+	g.enter()
 	if len(g.turn) == 0 {
 		if g.stopped || g.ctx.Err() != nil {
 			return ended

@@ -17,6 +17,9 @@ type pump interface {
 	// the observer wants no more, or the context has ended.
 	step() state
 	bell() *bell
+	// subscribe makes the subscriptions that the first step would make before it
+	// hands anything on.
+	subscribe()
 	// close releases everything and waits for what it has started.
 	close()
 }
@@ -132,6 +135,8 @@ func (p *taking[T]) bell() *bell {
 	}
 	return &p.sub.l.bell
 }
+
+func (p *taking[T]) subscribe() {}
 
 func (p *taking[T]) close() {
 	if !p.refused {

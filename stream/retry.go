@@ -144,6 +144,7 @@ func again[T any](s Stream[T], begin func(out observer[T]) *resumption[T]) Strea
 		}
 	}}
 	if s.open != nil {
+		u.late = s.live()
 		u.open = func(ctx context.Context, out observer[T]) pump {
 			p := &resuming[T]{group: newGroup(ctx), r: begin(out)}
 			p.drained = p.goOn

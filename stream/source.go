@@ -41,6 +41,8 @@ type slicePump[T any] struct {
 
 func (p *slicePump[T]) bell() *bell { return &p.ring }
 
+func (p *slicePump[T]) subscribe() {}
+
 func (p *slicePump[T]) close() {}
 
 func (p *slicePump[T]) step() state {
@@ -215,6 +217,7 @@ type stepPump struct {
 }
 
 func (p *stepPump) bell() *bell { return &p.ring }
+func (p *stepPump) subscribe()  {}
 func (p *stepPump) close()      {}
 func (p *stepPump) step() state {
 	p.f()

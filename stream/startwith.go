@@ -3,13 +3,14 @@ package stream
 import "context"
 
 // StartWith returns the stream of the given values and then those of s: a
-// state to begin with, before the first change of it. A subscription is opened
-// before the first of the values is handed on, so that nothing is missed while
-// the consumer works on them. The slice must not change while the stream is in
-// use.
+// state to begin with, before the first change of it. Subscriptions that s
+// begins with are made before the first of the values is handed on, so that
+// nothing is missed while the consumer works on them, unless s has to be run.
+// The slice must not change while the stream is in use.
 //
 // It runs on the consumer's goroutine, keeps the order, ends with s, and holds
-// no values but those given.
+// no values but those given. Over a subscription it takes from s as [Merge]
+// does, which matters to what is between the two: [FlatMap], [Stream.Catch].
 func (s Stream[T]) StartWith(values ...T) Stream[T] {
 	if len(values) == 0 {
 		return s
@@ -18,7 +19,7 @@ func (s Stream[T]) StartWith(values ...T) Stream[T] {
 		return From(values...)
 	}
 	var u Stream[T]
-	if s.run != nil {
+	if !s.live() {
 		u.run = func(ctx context.Context, out observer[T]) {
 			for _, v := range values {
 				if ctx.Err() != nil || !out.next(v) {
@@ -39,14 +40,19 @@ func (s Stream[T]) StartWith(values ...T) Stream[T] {
 // startPump hands out a slice in batches before it goes on as another pump.
 type startPump[T any] struct {
 	pump
-	ctx  context.Context
-	left []T
-	out  observer[T]
+	ctx   context.Context
+	left  []T
+	out   observer[T]
+	begun bool
 }
 
 func (p *startPump[T]) step() state {
 	if len(p.left) == 0 {
 		return p.pump.step()
+	}
+	if !p.begun {
+		p.begun = true
+		p.pump.subscribe()
 	}
 	n := min(len(p.left), batchEvents)
 	for _, v := range p.left[:n] {

@@ -38,7 +38,14 @@ type Stream[T any] struct {
 	// several streams at a time, or for a timer. At least one of the two is
 	// set, but in the zero Stream.
 	open func(ctx context.Context, out observer[T]) pump
+	// late says that both are set, and that run makes subscriptions which open
+	// has made already.
+	late bool
 }
+
+// live reports whether s begins with subscriptions, which may miss what comes
+// before they are made, and can make them ahead.
+func (s Stream[T]) live() bool { return s.open != nil && (s.run == nil || s.late) }
 
 // observer is what a stream drives, from one goroutine at a time. After next
 // or notice has returned false, and after end, nothing is called any more. The
@@ -95,7 +102,7 @@ func piped[T, U any](s Stream[T], stage func(out observer[U]) observer[T]) Strea
 	if s.run == nil && s.open == nil {
 		return Stream[U]{}
 	}
-	var u Stream[U]
+	u := Stream[U]{late: s.late}
 	if s.run != nil {
 		u.run = func(ctx context.Context, out observer[U]) { s.run(ctx, stage(out)) }
 	}

@@ -126,7 +126,7 @@ func pipedUntil[T, U any](s Stream[T], stage func(out observer[U], quit func(err
 			return false
 		})
 	}
-	var u Stream[U]
+	u := Stream[U]{late: s.late}
 	if s.run != nil {
 		u.run = func(ctx context.Context, out observer[U]) { s.run(ctx, bound(ctx, out)) }
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rivet-go/rivet/stream"
 )
@@ -179,30 +180,45 @@ func TestSkipWhileIsDone(t *testing.T) {
 // What comes while the consumer works on the values to start with is not
 // missed: the subscription comes first.
 func TestStartWithSubscribesFirst(t *testing.T) {
-	q := stream.NewQueue(stream.Config{}, stream.Hooks[int]{})
-	subscribed := false
-	s := stream.FromSubscription(func() *stream.Subscription[int] {
-		subscribed = true
-		return stream.Direct(q)
-	})
-	var got []int
-	for n, err := range s.StartWith(0, 1).All(t.Context()) {
-		if stream.IsNotice(err) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got = append(got, n); n == 0 {
-			if !subscribed {
-				t.Error("not subscribed before the first value")
+	type st = stream.Stream[int]
+	none := stream.Empty[int]()
+	for name, operator := range map[string]func(s st) st{
+		"alone":       func(s st) st { return s },
+		"transformed": func(s st) st { return s.Take(9).Filter(func(int) bool { return true }) },
+		"timed":       func(s st) st { return s.Timeout(time.Hour) },
+		"FlatMap":     func(s st) st { return stream.FlatMap(s, func(n int) st { return stream.From(n) }) },
+		"Retry":       func(s st) st { return s.Retry(func() stream.Delays { return never{} }) },
+		"Catch":       func(s st) st { return s.Catch(stream.FromError[int]) },
+		"Concat":      func(s st) st { return stream.Concat(s, none) },
+		"Merge":       func(s st) st { return stream.Merge(none, s) },
+		"nested":      func(s st) st { return stream.Merge(stream.Race(stream.Concat(s)).Catch(stream.FromError[int]).Skip(0)) },
+		"late, and transformed": func(s st) st {
+			return stream.Map(s.Catch(stream.FromError[int]), func(n int) int { return n }).TakeWhile(func(int) bool { return true })
+		},
+		"started twice": func(s st) st { return stream.Merge(s).StartWith(0).Skip(1) },
+	} {
+		q := stream.NewQueue(stream.Config{}, stream.Hooks[int]{})
+		subscribed := false
+		s := stream.FromSubscription(func() *stream.Subscription[int] {
+			subscribed = true
+			return stream.Direct(q)
+		})
+		var got []int
+		for n, err := range operator(s).StartWith(0, 1).All(t.Context()) {
+			if err != nil {
+				t.Fatal(name, err)
 			}
-			q.Push([]int{2, 3})
-			q.CloseWith(nil)
+			if got = append(got, n); n == 0 {
+				if !subscribed {
+					t.Errorf("%s: not subscribed before the first value", name)
+				}
+				q.Push([]int{2, 3})
+				q.CloseWith(nil)
+			}
 		}
-	}
-	if want := []int{0, 1, 2, 3}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+		if want := []int{0, 1, 2, 3}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }
 
