@@ -2,6 +2,7 @@ package codec_test
 
 import (
 	"errors"
+	"math/big"
 	"reflect"
 	"strings"
 	"testing"
@@ -150,6 +151,45 @@ func TestDecodeArgs(t *testing.T) {
 	decodes(t, codec.BARE, []byte{0x9f, 0x7f, 0x62, '$', '$', 0x61, 'x', 0xff, 6, 0xff}, "$x")
 	decodes(t, codec.BARE, []byte{0x9f, 0x61, '$', 6, 7, 0xff}, "$")
 	decodes(t, codec.BARE, []byte{0x9f, 0x61, '$', 0xff}, "$")
+}
+
+// TestSplitArgsOfTwo: two arguments, or one value that looks like two, in the
+// forms that decide it late.
+func TestSplitArgsOfTwo(t *testing.T) {
+	for _, c := range []struct {
+		enc  codec.Encoding
+		args string
+		want []any
+	}{
+		{codec.BARE, "\x82\x7f\x63abc\xff\x01", []any{"abc", int64(1)}},
+		{codec.BARE, "\x9f\x7f\x61a\x61b\xff\x01\xff", []any{"ab", int64(1)}},
+		{codec.BARE, "\x82\x7f\xff\x01", []any{"", int64(1)}},
+		{codec.BARE, "\x82\x7f\x61$\x62$x\xff\x01", []any{"$x", int64(1)}},
+		{codec.BARE, "\x82\x7f\x61$\x66BigInt\xff\x615", []any{big.NewInt(5)}},
+		{codec.BARE, "\x82\x6a$Undefined\x00", []any{}},
+		{codec.CBOR, "\x9f\x6a$Undefined\x00\xff", []any{}},
+		{codec.JSON, `["$Undefined",0]`, []any{}},
+		{codec.JSON, ` [ "\u0024BigInt" , "5" ] `, []any{big.NewInt(5)}},
+		{codec.JSON, `["\u0024$\n",1]`, []any{"$\n", int64(1)}},
+	} {
+		list, err := codec.SplitArgs(c.enc, []byte(c.args))
+		if err != nil {
+			t.Errorf("%q: %v", c.args, err)
+			continue
+		}
+		got := make([]any, len(list))
+		for i, v := range list {
+			if err := v.Decode(&got[i]); err != nil {
+				t.Errorf("%q: %v", c.args, err)
+			}
+		}
+		if !equalMeaning(got, c.want) {
+			t.Errorf("%q: %v, want %v", c.args, got, c.want)
+		}
+		if len(c.want) > 0 {
+			decodes(t, c.enc, []byte(c.args), c.want[0])
+		}
+	}
 }
 
 func decodes[T any](t *testing.T, enc codec.Encoding, args []byte, want T) {

@@ -125,12 +125,27 @@ func SplitArgs(enc Encoding, args []byte) ([]Value, error) {
 	}
 	if r.compat && len(list) == 2 {
 		text, _ := textAt(list[0].data, 0)
-		if !bytes.HasPrefix(text, []byte("$$")) {
-			return []Value{{enc, args}}, nil
-		}
-		list[0].data = appendText(nil, string(text[1:]))
+		return pairArgs(enc, args, list, text), nil
 	}
 	return list, nil
+}
+
+// pairArgs are the two arguments in list, of which the first is the text,
+// unless that says that args as a whole is a compat form: undefined stands for
+// no arguments then, and anything else is the only one.
+func pairArgs(enc Encoding, args []byte, list []Value, text []byte) []Value {
+	switch {
+	case !bytes.HasPrefix(text, []byte("$")):
+	case string(text) == compatUndefined:
+		return nil
+	case !bytes.HasPrefix(text, []byte("$$")):
+		return []Value{{enc, args}}
+	case enc == JSON:
+		list[0].data = appendQuoted(nil, string(text[1:]))
+	default:
+		list[0].data = appendText(nil, string(text[1:]))
+	}
+	return list
 }
 
 func splitJSON(args []byte) ([]Value, error) {
@@ -164,18 +179,7 @@ func splitJSON(args []byte) ([]Value, error) {
 		return nil, err
 	}
 	text, _ := textAt(first, 0)
-	switch {
-	case len(text) == 0 || text[0] != '$':
-	case !bytes.HasPrefix(text, []byte("$$")):
-		return []Value{{JSON, args}}, nil
-	default:
-		w := jsonWriter{}
-		if err := w.text(text[1:], ""); err != nil {
-			return nil, err
-		}
-		list[0].data = w.out
-	}
-	return list, nil
+	return pairArgs(JSON, args, list, text), nil
 }
 
 // split parses the array at i and collects its elements.
