@@ -46,18 +46,35 @@ func shallow(v reflect.Value, depth int) bool {
 		}
 	case reflect.Map:
 		for entries := v.MapRange(); entries.Next(); {
-			if !shallow(entries.Value(), depth+1) {
+			if !shallow(entries.Key(), depth+1) || !shallow(entries.Value(), depth+1) {
 				return false
 			}
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if !shallow(v.Field(i), depth+1) {
+			if encoded(t.Field(i)) && !shallow(v.Field(i), depth+1) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// encoded reports whether the engine looks at the field. It must not be looked
+// at here otherwise: what is in there may be endless, or another goroutine's.
+func encoded(f reflect.StructField) bool {
+	tag := f.Tag.Get("cbor")
+	if tag == "" {
+		tag = f.Tag.Get("json")
+	}
+	if tag == "-" || !f.IsExported() && !f.Anonymous {
+		return false
+	}
+	embedded := f.Type
+	if embedded.Kind() == reflect.Pointer {
+		embedded = embedded.Elem()
+	}
+	return f.IsExported() || embedded.Kind() == reflect.Struct
 }
 
 // collection marks our own types that encode themselves by encoding what they
@@ -99,10 +116,10 @@ func endless(t reflect.Type, path map[reflect.Type]bool) bool {
 	path[t] = false
 	defer func() { path[t] = true }()
 	if t.Kind() != reflect.Struct {
-		return endless(t.Elem(), path)
+		return t.Kind() == reflect.Map && endless(t.Key(), path) || endless(t.Elem(), path)
 	}
 	for i := range t.NumField() {
-		if endless(t.Field(i).Type, path) {
+		if f := t.Field(i); encoded(f) && endless(f.Type, path) {
 			return true
 		}
 	}
