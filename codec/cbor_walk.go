@@ -66,7 +66,7 @@ func walkCBOR(b []byte, i, depth int) (end int, f fault) {
 		}
 		return next, faultNone
 	}
-	if depth >= maxNesting {
+	if depth >= maxDepth {
 		return i, faultDepth
 	}
 	if h.indefinite() {

@@ -375,7 +375,8 @@ type failing struct{}
 
 func (failing) MarshalJSON() ([]byte, error) { return nil, errFailing }
 
-// TestDepth: 64 levels pass in every encoding, Sets and escapes included.
+// TestDepth: 64 levels pass in every encoding, Sets and escapes included, alone
+// and as the argument of an event.
 func TestDepth(t *testing.T) {
 	for name, wrap := range map[string]func(any) any{
 		"array":  func(v any) any { return []any{v} },
@@ -396,6 +397,16 @@ func TestDepth(t *testing.T) {
 			var got any
 			if err := codec.Unmarshal(enc, data, &got); err != nil || !equalMeaning(v, got) {
 				t.Errorf("%s in %v: %v", name, enc, err)
+			}
+			var m codec.Message
+			frame := codec.AppendEvent(nil, enc, "deep", encodedArgs(t, enc, v))
+			if err := codec.DecodeToClient(enc, frame, &m); err != nil {
+				t.Errorf("%s in %v: event: %v", name, enc, err)
+				continue
+			}
+			got = nil
+			if err := codec.DecoderFor[any]().DecodeArgs(enc, m.Value, &got); err != nil || !equalMeaning(v, got) {
+				t.Errorf("%s in %v: argument: %v", name, enc, err)
 			}
 		}
 	}

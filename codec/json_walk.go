@@ -27,12 +27,12 @@ func walkJSON(b []byte, i, depth int) (end int, f fault) {
 		end, _, f = walkJSONString(b, i)
 		return end, f
 	case '[':
-		if depth >= maxNesting {
+		if depth >= maxDepth {
 			return i, faultDepth
 		}
 		return walkJSONArray(b, i+1, depth+1)
 	case '{':
-		if depth >= maxNesting {
+		if depth >= maxDepth {
 			return i, faultDepth
 		}
 		return walkJSONObject(b, i+1, depth+1)

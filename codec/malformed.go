@@ -66,7 +66,3 @@ func (f fault) String() string {
 	}
 	return "unknown fault"
 }
-
-// maxNesting is how deeply a walked value may be nested: 64 levels, and the
-// argument array around them.
-const maxNesting = 64 + 1
