@@ -14,7 +14,7 @@
 //	ints, uints within ±(2⁵³−1)       number
 //	ints, uints beyond                BigInt               never rounded
 //	float32, float64                  number               NaN, ±Inf: not in JSON
-//	*big.Int, big.Int                 BigInt               always
+//	*big.Int, big.Int                 BigInt               always; up to 10,000 digits
 //	string                            string               must be UTF-8
 //	[]byte, [N]byte                   Uint8Array           also from ArrayBuffer
 //	slices, arrays                    array

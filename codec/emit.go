@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"math"
 	"math/big"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -55,6 +56,9 @@ func (e *emitter) item(i, depth int, literal bool) (int, error) {
 	if e.in[i] == cborUndefined && e.compat {
 		e.out = append(appendPair(e.out, compatUndefined), 0)
 		return next, nil
+	}
+	if _, ok := h.float(); !ok && (e.in[i] < cborFalse || e.in[i] > cborUndefined) {
+		return 0, errSimple()
 	}
 	e.out = append(e.out, e.in[i:next]...)
 	return next, nil
@@ -228,6 +232,10 @@ func (e *emitter) mapItem(i, depth int, literal bool) (int, error) {
 }
 
 func (e *emitter) tag(i, depth int, tag uint64, literal bool) (int, error) {
+	h, next := readHead(e.in, i)
+	if !tagHolds(tag, h) {
+		return 0, errTagContent()
+	}
 	switch tag {
 	case tagTimeText, tagTimeNumber:
 		ms, end, err := nativeDate(e.in, i, tag)
@@ -245,7 +253,10 @@ func (e *emitter) tag(i, depth int, tag uint64, literal bool) (int, error) {
 		e.out = appendText(e.out, string(text))
 		return end, nil
 	case tagBigUint, tagBigNegative:
-		n, end := nativeBig(e.in, i, tag)
+		n, end, err := nativeBig(e.in, i, tag)
+		if err != nil {
+			return 0, err
+		}
 		if e.compat {
 			text, err := bigText(n)
 			if err != nil {
@@ -267,10 +278,6 @@ func (e *emitter) tag(i, depth int, tag uint64, literal bool) (int, error) {
 	case tagUint8Array:
 		return e.item(i, depth, literal)
 	case tagSet:
-		h, next := readHead(e.in, i)
-		if h.major != majorArray {
-			return 0, &TypeError{Reason: "cannot encode a Set that is not an array"}
-		}
 		if e.compat {
 			e.out = appendPair(e.out, compatSet)
 			return e.array(next, depth, h, literal, true)
@@ -360,25 +367,37 @@ func appendISO(dst []byte, ms int64) ([]byte, error) {
 }
 
 // nativeBig reads the content of a bignum's tag.
-func nativeBig(in []byte, i int, tag uint64) (*big.Int, int) {
+func nativeBig(in []byte, i int, tag uint64) (n *big.Int, end int, err error) {
 	content, end := stringAt(in, i)
-	n := new(big.Int).SetBytes(content)
+	if end-i > maxBigItem {
+		return nil, 0, errBigDigits()
+	}
+	n = new(big.Int).SetBytes(content)
 	if tag == tagBigNegative {
 		n.Not(n)
 	}
-	return n, end
+	return n, end, nil
 }
 
 func bigText(n *big.Int) (string, error) {
 	text := n.String()
-	if len(text) > maxBigDigits {
-		return "", &TypeError{Go: "big.Int", Reason: "cannot encode a BigInt of that many digits"}
+	if len(strings.TrimPrefix(text, "-")) > maxBigDigits {
+		return "", errBigDigits()
 	}
 	return text, nil
 }
 
 func errTooDeep() error { return &TypeError{Reason: "cannot encode a value nested that deeply"} }
+func errSimple() error  { return &TypeError{Reason: "cannot encode a CBOR simple value"} }
 func errUTF8() error    { return &TypeError{Reason: "cannot encode a string that is not UTF-8"} }
+func errTagContent() error {
+	return &TypeError{Reason: "cannot encode a CBOR tag with content that it does not have"}
+}
+
+func errBigDigits() error {
+	return &TypeError{Go: "big.Int", Reason: "cannot encode a BigInt of that many digits"}
+}
+
 func errDateRange() error {
 	return &TypeError{Go: "time.Time", Reason: "cannot encode a time beyond JavaScript's dates"}
 }

@@ -62,7 +62,7 @@ func (w *jsonWriter) item(i, depth int, list bool) (int, error) {
 	default:
 		f, ok := h.float()
 		if !ok {
-			return 0, &TypeError{Reason: "cannot encode a CBOR simple value"}
+			return 0, errSimple()
 		}
 		return next, w.float(f)
 	}
@@ -242,6 +242,9 @@ func (w *jsonWriter) object(i, depth int, h head) (int, error) {
 }
 
 func (w *jsonWriter) tag(i, depth int, tag uint64) (int, error) {
+	if h, _ := readHead(w.in, i); !tagHolds(tag, h) {
+		return 0, errTagContent()
+	}
 	switch tag {
 	case tagTimeText, tagTimeNumber:
 		ms, end, err := nativeDate(w.in, i, tag)
@@ -255,7 +258,10 @@ func (w *jsonWriter) tag(i, depth int, tag uint64) (int, error) {
 		w.out = append(w.out, '"')
 		return end, nil
 	case tagBigUint, tagBigNegative:
-		n, end := nativeBig(w.in, i, tag)
+		n, end, err := nativeBig(w.in, i, tag)
+		if err != nil {
+			return 0, err
+		}
 		return end, w.big(n)
 	case tagSet:
 		w.open(compatSet)

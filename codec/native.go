@@ -48,9 +48,14 @@ func appendBigWord(dst []byte, negative bool, value uint64) []byte {
 	return append(appendHead(appendHead(dst, majorTag, tag), majorBytes, uint64(len(digits))), digits...)
 }
 
-// maxBigDigits bounds the decimal digits of a BigInt: reading them takes time
-// that grows with their square.
-const maxBigDigits = 10_000
+// maxBigDigits bounds the decimal digits of a BigInt, and maxBigItem a bignum
+// of that many digits, its head included: to turn one form into the other takes
+// time that grows with the square of the length, and the engine does so even
+// where all that comes of it is an error.
+const (
+	maxBigDigits = 10_000
+	maxBigItem   = 3 + 4153
+)
 
 // appendBigText appends the BigInt that the decimal text stands for.
 func appendBigText(dst, text []byte, dynamic bool) (out []byte, reason string) {

@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds how deep arrays, objects and tags nest. JavaScript values
-// of 64 levels pass in every encoding, with room for the two levels that a
-// compat form takes and for the envelope; hostile nesting ends here, before
-// it costs stack.
+// maxDepth bounds how deep arrays, objects and tags nest, in values and, where
+// messages are walked, in the argument array around them. JavaScript values of
+// 64 levels pass in every encoding, with room for the two levels that a compat
+// form takes and for the array; hostile nesting ends here, before it costs
+// stack.
 const maxDepth = 160
 
 // traits are what a scan found in a value: the forms that some Go types need
@@ -225,31 +226,40 @@ func (s *scanner) object(i, depth int, h head) int {
 // what they must, so that nobody after the scan has to.
 func (s *scanner) tag(i, depth int, tag uint64) int {
 	h, _ := readHead(s.data, i)
-	ok := true
-	switch {
-	case tag == tagTimeText:
-		ok = h.major == majorText
-		s.found |= hasTagged
-	case tag == tagTimeNumber:
-		_, float := h.float()
-		ok = float || h.major <= majorNegative
-		s.found |= hasTagged
-	case tag == tagBigUint || tag == tagBigNegative || tag == tagUint8Array:
-		ok = h.major == majorBytes
-	case tag > tagUint8Array && tag <= tagTypedLast:
-		ok = h.major == majorBytes
-		s.found |= hasTagged
-	case tag == tagSet:
-		ok = h.major == majorArray
-		s.found |= hasCollection
-	case tag == tagMap:
-		ok = h.major == majorMap
+	if !tagHolds(tag, h) {
+		return s.fail(i, "wrong content of a tag")
+	}
+	switch tag {
+	case tagBigUint, tagBigNegative:
+		end := s.item(i, depth)
+		if end-i > maxBigItem {
+			return s.fail(i, "a BigInt with too many digits")
+		}
+		return end
+	case tagUint8Array:
+	case tagSet, tagMap:
 		s.found |= hasCollection
 	default:
 		s.found |= hasTagged
 	}
-	if !ok {
-		return s.fail(i, "wrong content of a tag")
-	}
 	return s.item(i, depth)
+}
+
+// tagHolds reports whether an item with head h is what the tag must hold. A tag
+// without a meaning of its own may hold anything.
+func tagHolds(tag uint64, h head) bool {
+	switch {
+	case tag == tagTimeText:
+		return h.major == majorText
+	case tag == tagTimeNumber:
+		_, float := h.float()
+		return float || h.major <= majorNegative
+	case tag == tagBigUint || tag == tagBigNegative || tag >= tagUint8Array && tag <= tagTypedLast:
+		return h.major == majorBytes
+	case tag == tagSet:
+		return h.major == majorArray
+	case tag == tagMap:
+		return h.major == majorMap
+	}
+	return true
 }
