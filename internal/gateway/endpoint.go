@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -92,7 +91,7 @@ func hostPort(u *url.URL, host string) (string, error) {
 		return host, nil
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("has the invalid port %q", port)
+		return "", errors.New("has a port that is not one of 1 to 65535")
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -360,6 +360,20 @@ func FuzzCheckPath(f *testing.F) {
 	})
 }
 
+// What looks like a part of the URL may be the start of a token with a slash.
+func TestEndpointErrorsQuoteNothing(t *testing.T) {
+	for _, s := range []string{
+		"http://ns:123456/rest@host", "http://ns:0/rest@host", "http://ns:123456x/rest@host", "http://ns:%zz123456@host",
+		"123456://host", "http://host?123456", "http://host#123456", "http://:123456@host", "http://ns:123456%ff@host", "123456",
+	} {
+		if _, err := gateway.ParseEndpoint(s); err == nil {
+			t.Errorf("%q was parsed", s)
+		} else if strings.Contains(err.Error(), "123456") || strings.Contains(err.Error(), `"`) {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
+
 func TestResolvesQueries(t *testing.T) {
 	tests := []struct {
 		runtime, version string
