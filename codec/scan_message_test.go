@@ -38,6 +38,8 @@ func TestScanEvent(t *testing.T) {
 		{"version 1", codec.BARE, "\x01\x00\x03\x04tick\x02\x81\x01", "tick", "\x81\x01"},
 		{"bytes after the end", codec.BARE, "\x04\x00\x03\x04tick\x02\x81\x01\xff", "tick", "\x81\x01"},
 		{"two-byte length", codec.BARE, "\x04\x00\x03\x04tick\x81\x01\x98\x7f" + strings.Repeat("\x00", 127), "tick", "\x98\x7f" + strings.Repeat("\x00", 127)},
+		// Read as one byte, the length makes another event of it.
+		{"two-byte length of the name", codec.BARE, "\x04\x00\x03\x80\x01" + strings.Repeat("n", 127) + "\x02\x9f\x01\x98\x9d" + strings.Repeat("\x00", 157), "", ""},
 		{"version 0", codec.BARE, "\x00\x00\x03\x04tick\x02\x81\x01", "", ""},
 		{"version 5", codec.BARE, "\x05\x00\x03\x04tick\x02\x81\x01", "", ""},
 		{"version 260", codec.BARE, "\x04\x01\x03\x04tick\x02\x81\x01", "", ""},
