@@ -246,11 +246,7 @@ func (e *emitter) tag(i, depth int, tag uint64, literal bool) (int, error) {
 			e.out = appendFloat(appendHead(e.out, majorTag, tagTimeNumber), jsSeconds(ms))
 			return end, nil
 		}
-		text, err := appendISO(nil, ms)
-		if err != nil {
-			return 0, err
-		}
-		e.out = appendText(e.out, string(text))
+		e.out = appendText(e.out, string(appendISO(nil, ms)))
 		return end, nil
 	case tagBigUint, tagBigNegative:
 		n, end, err := nativeBig(e.in, i, tag)
@@ -345,14 +341,12 @@ func jsSeconds(ms int64) float64 {
 	return f
 }
 
-// appendISO appends what JavaScript's toISOString returns.
-func appendISO(dst []byte, ms int64) ([]byte, error) {
-	if math.Abs(float64(ms)) > maxDateMillis {
-		return dst, errDateRange()
-	}
+// appendISO appends what JavaScript's toISOString returns for a date of
+// nativeDate.
+func appendISO(dst []byte, ms int64) []byte {
 	t := time.UnixMilli(ms).UTC()
 	if ms >= minTextMillis && ms <= maxTextMillis {
-		return t.AppendFormat(dst, dateLayout), nil
+		return t.AppendFormat(dst, dateLayout)
 	}
 	sign, year := byte('+'), t.Year()
 	if year < 0 {
@@ -363,7 +357,7 @@ func appendISO(dst []byte, ms int64) ([]byte, error) {
 		digits[5-k] = byte('0' + year%10)
 		year /= 10
 	}
-	return t.AppendFormat(append(append(dst, sign), digits[:]...), dateLayout[len("2006"):]), nil
+	return t.AppendFormat(append(append(dst, sign), digits[:]...), dateLayout[len("2006"):])
 }
 
 // nativeBig reads the content of a bignum's tag.

@@ -251,11 +251,7 @@ func (w *jsonWriter) tag(i, depth int, tag uint64) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		w.out = append(w.out, '"')
-		if w.out, err = appendISO(w.out, ms); err != nil {
-			return 0, err
-		}
-		w.out = append(w.out, '"')
+		w.out = append(appendISO(append(w.out, '"'), ms), '"')
 		return end, nil
 	case tagBigUint, tagBigNegative:
 		n, end, err := nativeBig(w.in, i, tag)
