@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rivet-go/rivet/codec"
 )
@@ -133,6 +134,20 @@ func TestDecodeArgs(t *testing.T) {
 		err = codec.DecoderFor[pair]().DecodeArgs(enc, args("a", "b"), new(pair))
 		if !errors.As(err, &typ) || !strings.Contains(err.Error(), "argument 1") {
 			t.Errorf("%v: wrong argument of a struct: %v", enc, err)
+		}
+		stale := &n
+		if err := codec.DecoderFor[*int]().DecodeArgs(enc, args(), &stale); err != nil || stale != nil {
+			t.Errorf("%v: missing argument into a pointer: %v, %v", enc, stale, err)
+		}
+		// A number is a time beside any, in whatever argument.
+		type timed struct {
+			codec.Positional
+			At  time.Time
+			Any any
+		}
+		var at timed
+		if err := codec.DecoderFor[timed]().DecodeArgs(enc, args(5, 6), &at); err != nil || at.At.Unix() != 5 {
+			t.Errorf("%v: number for a time beside any: %v, %v", enc, at, err)
 		}
 		data := args(1, 2)
 		for _, bad := range [][]byte{data[:len(data)-1], append(data[:len(data):len(data)], data...)} {

@@ -66,7 +66,7 @@ func TestMalformedJSON(t *testing.T) {
 		"blank": " ", "trailing": "1 2", "comma": "[1,]", "no comma": "[1 2]", "no colon": `{"a" 1}`,
 		"open array": "[1", "open object": `{"a":1`, "open text": `"a`, "name not a text": "{a:1}", "object comma": `{"a":1,}`,
 		"leading zero": "01", "plus": "+1", "point": ".5", "open fraction": "1.", "open exponent": "1e", "minus": "-",
-		"too great": "1e400", "word": "nul", "NaN": "NaN", "control character": "\"a\x01\"", "bad escape": `"\x"`, "short escape": `"\u12"`,
+		"too great": "1e400", "word": "nul", "NaN": "NaN", "control character": "\"a\x01\"", "bad escape": `"\x"`, "short escape": `"\u12"`, "escape not hexadecimal": `"\u12zz"`,
 		"lone surrogate": `"\ud83d"`, "surrogates reversed": `"\udd80\ud83e"`, "surrogate and text": `"\ud83dx"`, "half and newline": `"\ud83d\n0000"`,
 		"invalid UTF-8": "\"\xff\"", "invalid beside an escape": "\"\\n\xff\"", "nested too deeply": strings.Repeat("[", 1000) + strings.Repeat("]", 1000),
 		"objects": strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000), "very long number": strings.Repeat("9", 20_000), "comment": "/**/1",
@@ -76,7 +76,8 @@ func TestMalformedJSON(t *testing.T) {
 	for name, data := range map[string]string{
 		"unknown compat form": `["$x",1]`, "Set of a text": `["$Set","a"]`, "BigInt of a number": `["$BigInt",5]`,
 		"very long BigInt": `["$BigInt","` + strings.Repeat("9", 20_000) + `"]`, "not base64": `["$ArrayBuffer","A==="]`,
-		"inside a Set": `["$Set",[["$x",1]]]`, "no Set after all": `["$Set",["$x",1],1]`,
+		"base64 in lines": `["$Uint8Array","AAAA\n\n\n\n"]`,
+		"inside a Set":    `["$Set",[["$x",1]]]`, "no Set after all": `["$Set",["$x",1],1]`,
 	} {
 		refusesBytes(t, codec.JSON, name, data, false)
 	}

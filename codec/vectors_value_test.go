@@ -333,3 +333,17 @@ func TestNativeForms(t *testing.T) {
 		}
 	}
 }
+
+// TestNativeFormsRead: what no vector shows.
+func TestNativeFormsRead(t *testing.T) {
+	for data, want := range map[string]any{
+		"\xd8\x44\x43\x01\x02\x03":                 []byte{1, 2, 3}, // Uint8ClampedArray
+		"\xc1\xf9\x7e\x00":                         nil,             // Invalid Date
+		"\xc1\xfb\x7f\xf8\x00\x00\x00\x00\x00\x00": nil,
+	} {
+		var got any
+		if err := codec.Unmarshal(codec.BARE, []byte(data), &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%x: %#v, %v, want %#v", data, got, err, want)
+		}
+	}
+}
