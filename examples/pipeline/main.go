@@ -1,5 +1,5 @@
 // Command pipeline watches several counters at once: how often they change in a
-// second, when that is another number, in at most one line every five.
+// second, in a line at most every five, and none that repeats the one before.
 //
 //	RIVET_ENDPOINT=http://localhost:6420 go run ./examples/pipeline my-counter other-counter
 package main
@@ -42,7 +42,7 @@ func watch(ctx context.Context, client *rivet.Client, names []string, out io.Wri
 	}
 	seconds := stream.Window(stream.Merge(counters...), time.Second)
 	rates := stream.Map(seconds, func(changes []int) int { return len(changes) })
-	for n, err := range stream.DistinctUntilChanged(rates).Throttle(5 * time.Second).All(ctx) {
+	for n, err := range stream.DistinctUntilChanged(rates.Throttle(5 * time.Second)).All(ctx) {
 		if stream.IsNotice(err) {
 			continue // events were dropped: these seconds were busier than it seems
 		}

@@ -31,6 +31,7 @@ func TestWatch(t *testing.T) {
 			5,             // told after the first second
 			6, 7, 8, 9, 9, // the newest, five seconds later
 			10, 0, 0, 0, 0, // and so on
+			3, 0, 0, 0, 0, // again 0: nothing to tell
 		} {
 			for i := range changes {
 				name := []string{"red", "blue"}[i%2]
