@@ -67,29 +67,51 @@ func run(ctx context.Context, client *rivet.Client, name string, in io.Reader, o
 	} else if err != nil {
 		return err
 	}
-	printed := make(chan error, 1)
-	go func() { printed <- show(ctx, out, events) }()
-
-	for lines := bufio.NewScanner(in); lines.Scan(); {
-		_, err := Say.Call(ctx, c, lines.Text())
-		var e *rivet.Error
-		if errors.As(err, &e) && e.Group == "user" { // the actor's own errors
-			fmt.Fprintln(out, "the room says:", e.Message)
-		} else if err != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- show(ctx, out, events) }()
+	lines := read(ctx, in)
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				c.Close() // ends the loop of show
+				<-ended
+				return nil
+			}
+			_, err := Say.Call(ctx, c, line)
+			var e *rivet.Error
+			if errors.As(err, &e) && e.Group == "user" { // the actor's own errors
+				fmt.Fprintln(out, "the room says:", e.Message)
+			} else if err != nil && ctx.Err() == nil {
+				return err
+			}
+		case err := <-ended: // by an interrupt, or the connection is closed for good
 			return err
 		}
 	}
-	c.Close() // ends the loop of show
-	return <-printed
+}
+
+// read gives the lines of in. A terminal cannot be told to stop reading, so a
+// goroutine does it that the end of the program takes with it.
+func read(ctx context.Context, in io.Reader) <-chan string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(in); s.Scan(); {
+			select {
+			case lines <- s.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines
 }
 
 func show(ctx context.Context, out io.Writer, events *stream.Subscription[conn.Event]) error {
 	for ev, err := range events.All(ctx) {
 		if stream.IsNotice(err) {
 			continue
-		}
-		if errors.Is(err, rivet.ErrClosed) {
-			return nil
 		}
 		if err != nil {
 			return err

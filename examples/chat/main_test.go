@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 
+	"github.com/rivet-go/rivet"
+	"github.com/rivet-go/rivet/conn"
 	"github.com/rivet-go/rivet/rivettest"
 )
 
@@ -76,6 +79,41 @@ func TestChat(t *testing.T) {
 func TestChatRefused(t *testing.T) {
 	err := run(t.Context(), room(t).Client(t), "bob", strings.NewReader(""), io.Discard)
 	if err == nil || err.Error() != "there is a bob in the room already" {
+		t.Errorf("error %v", err)
+	}
+}
+
+// An interrupt ends the program while it waits for somebody to type.
+func TestChatInterrupted(t *testing.T) {
+	gw := room(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	in, keyboard := io.Pipe()
+	defer keyboard.Close()
+	done := make(chan error, 1)
+	client := gw.Client(t)
+	go func() { done <- run(ctx, client, "alice", in, io.Discard) }()
+	if err := gw.Conn(0).WaitSubscribed(t.Context(), string(Left)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// So does the end of the connection, and says why.
+func TestChatClosed(t *testing.T) {
+	gw := room(t)
+	in, keyboard := io.Pipe()
+	defer keyboard.Close()
+	done := make(chan error, 1)
+	client := gw.Client(t, rivet.WithRetry(func(conn.Failure) bool { return false }))
+	go func() { done <- run(t.Context(), client, "alice", in, io.Discard) }()
+	if err := gw.Conn(0).WaitSubscribed(t.Context(), string(Left)); err != nil {
+		t.Fatal(err)
+	}
+	gw.Conn(0).Drop()
+	if err := <-done; !errors.Is(err, rivet.ErrClosed) {
 		t.Errorf("error %v", err)
 	}
 }
