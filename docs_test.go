@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"go/ast"
-	"go/doc/comment"
 	"go/format"
 	"go/importer"
 	"go/parser"
@@ -16,6 +15,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,8 +32,14 @@ const fragmentParams = "ctx context.Context, client *rivet.Client, counter *rive
 var fragmentImports = []string{
 	"context", "encoding/json", "errors", "fmt", "io", "iter", "log", "log/slog", "math/rand/v2", "net", "net/http",
 	"net/http/httputil", "os", "slices", "strings", "sync", "testing", "testing/synctest", "time",
+	"github.com/reactivex/rxgo/v2",
 	module, module + "/backoff", module + "/codec", module + "/conn", module + "/rivettest", module + "/stream",
+	module + "/stream/rx",
 }
+
+// languages are what blocks may be fenced as: Go under another name, or under
+// none, would not be checked.
+var languages = []string{"go", "sh", "text", "ts", "tsx"}
 
 // block is one fenced block of a document.
 type block struct {
@@ -51,7 +57,7 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	check := newChecker(t)
-	for _, doc := range append(docs, "README.md") {
+	for _, doc := range append(docs, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md") {
 		t.Run(doc, func(t *testing.T) {
 			text, err := os.ReadFile(doc)
 			if err != nil {
@@ -86,25 +92,6 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// The program that opens the package documentation is compiled too.
-func TestPackageComment(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var programs []block
-	for _, b := range new(comment.Parser).Parse(file.Doc.Text()).Content {
-		if code, ok := b.(*comment.Code); ok && strings.HasPrefix(code.Text, "package main\n") {
-			programs = append(programs, block{doc: "doc.go", line: 1, lang: "go", text: code.Text})
-		}
-	}
-	if len(programs) != 1 {
-		t.Fatalf("%d programs, want 1", len(programs))
-	}
-	checkFormat(t, programs[0])
-	newChecker(t)(t, programs)
-}
-
 // A check that finds nothing wrong with wrong code is none.
 func TestDocsCheckFindsMistakes(t *testing.T) {
 	check := newChecker(t)
@@ -128,6 +115,23 @@ func TestDocsCheckFindsMistakes(t *testing.T) {
 	}
 }
 
+func TestFencedBlocks(t *testing.T) {
+	blocks, err := fencedBlocks("x.md", "text\n```go\none\n```\n\n```text\ntwo\n```\n")
+	want := []block{{"x.md", 3, "go", "one\n"}, {"x.md", 7, "text", "two\n"}}
+	if err != nil || !slices.Equal(blocks, want) {
+		t.Errorf("%+v, %v", blocks, err)
+	}
+	for text, want := range map[string]string{
+		"```golang\n```\n":   "x.md:1: ",
+		"\n```\ncode\n```\n": "x.md:2: ",
+		"```go\n":            "not closed",
+	} {
+		if _, err := fencedBlocks("x.md", text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
 type findings struct {
 	testing.TB
 	errors []string
@@ -142,6 +146,8 @@ func fencedBlocks(doc, text string) (blocks []block, err error) {
 	open := false
 	for i, line := range strings.Split(text, "\n") {
 		switch lang, fence := strings.CutPrefix(line, "```"); {
+		case fence && !open && !slices.Contains(languages, lang):
+			return nil, fmt.Errorf("%s:%d: a block in %q, which is none of %q", doc, i+1, lang, languages)
 		case fence && !open:
 			open = true
 			blocks = append(blocks, block{doc: doc, line: i + 2, lang: lang})

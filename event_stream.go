@@ -12,10 +12,10 @@ import (
 //
 // "The next event such that …" is made of it; ctx may have a deadline:
 //
-//	CountChanged.Stream(c).Filter(isRound).First(ctx)               // the first that matches
-//	CountChanged.Stream(c).Filter(isRound).Await(ctx, increment)    // … that is caused by a call
-//	stream.Merge(Over.Stream(c), Over.Stream(d)).First(ctx)         // of several connections
-//	rivet.AnyOf(Won, Lost).Stream(c).First(ctx)                     // of several events
+//	CountChanged.Stream(c).Filter(isRound).First(ctx)            // the first that matches
+//	CountChanged.Stream(c).Filter(isRound).Await(ctx, increment) // … that is caused by a call
+//	stream.Merge(Over.Stream(c), Over.Stream(d)).First(ctx)      // of several connections
+//	rivet.AnyOf(Won, Lost).Stream(c).First(ctx)                  // of several events
 func (e Event[T]) Stream(c *conn.Conn, opts ...stream.Option) stream.Stream[T] {
 	return stream.FromSubscription(func() *stream.Subscription[T] { return e.Subscribe(c, opts...) })
 }

@@ -21,6 +21,8 @@
 //
 //	o := rx.Observable(ticks).BufferWithCount(10).Take(3)
 //	for batch, err := range rx.Stream[[]any](o).All(ctx) {
+//		…
+//	}
 //
 // The exceptions are operators of RxGo that do not go by the context of their
 // observer: see below.
