@@ -305,3 +305,19 @@ func burst(t *testing.T, h *rivet.Handle, exact bool) bool {
 	}
 	return true
 }
+
+// TestMarketTrades is for the actor that examples/rx watches on the servers of
+// the demo: it emits without being called.
+func TestMarketTrades(t *testing.T) {
+	type trade struct {
+		Price float64 `json:"price"`
+		Size  int     `json:"size"`
+	}
+	onEngine(t, func(t *testing.T, on target) {
+		c := connect(t, on.actor(t, "market"))
+		got := next(t, rivet.Event[trade]("traded").Subscribe(c))
+		if got.Price <= 0 || got.Size <= 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}

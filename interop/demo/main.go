@@ -6,8 +6,8 @@
 // server on loopback, gets an actor, calls it over HTTP, connects, and ranges
 // over its events, while the actor server and then the engine are killed and
 // started again. It ends with an error when an event, a call or a goroutine is
-// not where it should be. It takes about a minute, most of it the engine's own
-// time to give up a server that died.
+// not where it should be. It takes about half a minute, most of it the engine's
+// own time to give up a server that died.
 //
 // With RIVET_ENDPOINT set it uses that server, which must have the actor
 // "counter" of the quickstart, and kills nothing.
