@@ -23,7 +23,7 @@ type (
 //
 // In is one argument, None for none, or a struct that embeds Positional for
 // several. Out is None for an action without a result. The same constant types
-// both ends, the caller and a host written in Go.
+// the actors of package rivettest.
 type Action[In, Out any] string
 
 // Call calls the action on a handle, by HTTP, or on a connection, and waits for
