@@ -41,62 +41,52 @@ func newActor(g *Gateway, name string) *Actor {
 	return &Actor{gw: g, name: name, actions: make(map[string]Handler), queues: make(map[string]QueueHandler)}
 }
 
+// set changes the definition.
+func (a *Actor) set(change func()) *Actor {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change()
+	return a
+}
+
 // Handle answers the action called name, dotted when nested. Actions without a
 // handler are answered with actor.action_not_found.
 func (a *Actor) Handle(name string, h Handler) *Actor {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.actions[name] = h
-	return a
+	return a.set(func() { a.actions[name] = h })
 }
 
 // OnConnect is asked before a connection is opened and before each stateless
 // action, which makes a short connection of its own; an error refuses. nil
 // removes it.
 func (a *Actor) OnConnect(f func(ctx context.Context, r *Request) error) *Actor {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.onConnect = f
-	return a
+	return a.set(func() { a.onConnect = f })
 }
 
 // OnSubscribe is asked before each subscription, with the event's name as the
 // Action; an error closes the whole connection with 1011 auth.forbidden, as
 // RivetKit's canSubscribe does. The connection's later messages wait for it.
 func (a *Actor) OnSubscribe(f func(ctx context.Context, r *Request) error) *Actor {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.onSubscribe = f
-	return a
+	return a.set(func() { a.onSubscribe = f })
 }
 
 // OnRequest serves raw HTTP requests, with the path the actor sees. Without it
 // they are answered with 404 and no body.
 func (a *Actor) OnRequest(h http.Handler) *Actor {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.onRequest = h
-	return a
+	return a.set(func() { a.onRequest = h })
 }
 
 // OnWebSocket serves raw WebSockets: f reads with [Conn.Receive] and writes
 // with [Conn.SendText] and [Conn.SendBinary]; when it returns the connection
 // is closed with code 1000. Without it they open and stay silent.
 func (a *Actor) OnWebSocket(f func(ctx context.Context, c *Conn)) *Actor {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.onWebSocket = f
-	return a
+	return a.set(func() { a.onWebSocket = f })
 }
 
 // FailStart makes every request to actors of this name fail with err, such as
 // Error("guard", "actor_ready_timeout", …), as when they cannot be started;
 // nil lets them start again.
 func (a *Actor) FailStart(err error) *Actor {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.startErr = err
-	return a
+	return a.set(func() { a.startErr = err })
 }
 
 // Emit sends an event to the subscribed connections of all actors of this name
@@ -134,7 +124,7 @@ func (a *Actor) execute(r *Request, deliver func(out any, err error)) {
 	run := func() {
 		defer cancel()
 		<-ticket
-		defer a.turn.release()
+		defer a.hold(r)()
 		out, err := a.protect(func() (any, error) { return h(ctx, r) })
 		switch {
 		case !stop(): // late has run or is about to
@@ -147,6 +137,15 @@ func (a *Actor) execute(r *Request, deliver func(out any, err error)) {
 	if !a.gw.spawn(run) {
 		cancel()
 		<-ticket
+		a.turn.release()
+	}
+}
+
+// hold gives r the turn that has come, for r to lend in Await, until release.
+func (a *Actor) hold(r *Request) (release func()) {
+	r.turn = &a.turn
+	return func() {
+		r.turn = nil
 		a.turn.release()
 	}
 }
@@ -172,7 +171,7 @@ func (a *Actor) admit(r *Request) error {
 		return nil
 	}
 	<-a.turn.ticket()
-	defer a.turn.release()
+	defer a.hold(r)()
 	_, err := a.protect(func() (any, error) { return nil, hook(a.gw.ctx, r) })
 	return err
 }

@@ -31,19 +31,13 @@ type QueueHandler func(ctx context.Context, m *QueueMessage) (any, error)
 // consumer stores messages that nobody completes. An error of the consumer is
 // answered to a sender that waits.
 func (a *Actor) Queue(name string, h QueueHandler) *Actor {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.queues[name] = h
-	return a
+	return a.set(func() { a.queues[name] = h })
 }
 
 // OnPublish is asked before a message is stored; an error refuses it, such as
 // Error("queue", "full", …) or Error("auth", "forbidden", …).
 func (a *Actor) OnPublish(f func(ctx context.Context, m *QueueMessage) error) *Actor {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.onPublish = f
-	return a
+	return a.set(func() { a.onPublish = f })
 }
 
 func (x *exchange) serveQueue(name string) {

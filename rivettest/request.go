@@ -30,6 +30,7 @@ type Request struct {
 	actor *Actor
 	inst  *Instance
 	gone  <-chan struct{}
+	turn  *turn // while one is held
 }
 
 // Decode decodes the positional arguments into the pointers in dst by the
@@ -70,10 +71,19 @@ func (r *Request) Emit(event string, args ...any) int { return r.inst.Emit(event
 
 // Await lets other handlers of the same actor run while f waits. Handlers run
 // one at a time otherwise, so one that waits for another call, or for the test,
-// must do so in Await. It returns f's error.
+// must do so in Await. Where no turn is held, as in OnSubscribe and in handlers
+// of queues, it only runs f. It returns f's error.
 func (r *Request) Await(f func() error) error {
-	r.actor.turn.release()
-	defer func() { <-r.actor.turn.ticket() }()
+	held := r.turn
+	if held == nil {
+		return f()
+	}
+	r.turn = nil
+	held.release()
+	defer func() {
+		<-held.ticket()
+		r.turn = held
+	}()
 	return f()
 }
 
