@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -327,9 +328,11 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 // play does what a step says; false when the request is to be answered as
 // usual.
 func (x *exchange) play(step Step) bool {
-	if step.run {
+	var answer *buffered // the true one
+	if step.run || step.cut {
 		w := x.w
-		x.w = &buffered{}
+		answer = &buffered{}
+		x.w = answer
 		x.answer()
 		x.w = w
 	}
@@ -342,12 +345,16 @@ func (x *exchange) play(step Step) bool {
 			x.inst = inst
 		}
 		x.fail(step.err)
-		return true
 	case step.cut:
-		x.cutBody()
-		return true
+		x.sendHalf(answer)
+	case step.run: // once, so that this is its answer
+		maps.Copy(x.w.Header(), answer.Header())
+		x.w.WriteHeader(answer.code())
+		_, _ = x.w.Write(answer.body.Bytes())
+	default:
+		return false
 	}
-	return false
+	return true
 }
 
 // interfere does what a step says that concerns sockets and requests alike;
@@ -387,13 +394,9 @@ func (g *Gateway) interfere(w http.ResponseWriter, r *http.Request, step Step) b
 	return true
 }
 
-// cutBody sends the true answer up to the middle of its body.
-func (x *exchange) cutBody() {
-	w := x.w
-	answer := &buffered{}
-	x.w = answer
-	x.answer()
-	conn, _, err := hijack(w)
+// sendHalf sends an answer up to the middle of its body.
+func (x *exchange) sendHalf(answer *buffered) {
+	conn, _, err := hijack(x.w)
 	if err != nil {
 		return
 	}
