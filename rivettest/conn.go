@@ -62,7 +62,7 @@ type Conn struct {
 	closing       bool   // a close frame is queued, nothing may follow it
 	answeredClose bool   // the client's close frame has come
 	ended         bool
-	received      int // messages that Receive has handed out
+	unread        []Message // of a raw WebSocket, for Receive
 
 	pauseReads, pauseWrites, noPongs bool
 
@@ -183,6 +183,8 @@ func (c *Conn) record(m Message) {
 		c.messages = append(c.messages, m)
 	}
 	switch m.Kind {
+	case TextMessage, BinaryMessage:
+		c.unread = append(c.unread, m)
 	case SubscribeMessage:
 		if c.loseSubscriptions > 0 {
 			c.loseSubscriptions--

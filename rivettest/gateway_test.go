@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rivet-go/rivet/codec"
@@ -419,4 +420,43 @@ func TestActionTimeout(t *testing.T) {
 			t.Errorf("after %v", d)
 		}
 	}, rivettest.ActionTimeout(2*time.Second))
+}
+
+// What is kept of the past is no matter of what a handler has yet to read.
+func TestReceiveWithoutRecords(t *testing.T) {
+	for _, limit := range []int{0, 2} {
+		inMemory(t, func(t *testing.T, gw *rivettest.Gateway) {
+			sent, all := make(chan struct{}), make(chan string, 1)
+			gw.Actor("counter").OnWebSocket(func(ctx context.Context, c *rivettest.Conn) {
+				<-sent
+				var got string
+				for len(got) < 5 {
+					m, err := c.Receive(ctx)
+					if err != nil {
+						break
+					}
+					got += string(m.Data)
+				}
+				all <- got
+			})
+			u := gw.ConnectURL("counter", "k")
+			u.Path = "/gateway/counter/websocket/x"
+			c, err := dialRaw(t, gw, u, "rivet")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{"a", "b", "c", "d", "e"} {
+				c.send(ws.OpText, []byte(text))
+			}
+			synctest.Wait() // until all have arrived
+			close(sent)
+			c.hs.Conn.Close()
+			if got := <-all; got != "abcde" {
+				t.Errorf("limit %d: received %q", limit, got)
+			}
+			if n := len(gw.Conn(0).Messages(nil)); n > limit {
+				t.Errorf("limit %d: %d records", limit, n)
+			}
+		}, rivettest.RecordLimit(limit))
+	}
 }

@@ -72,7 +72,7 @@ func MaxMessage(incoming, outgoing int) Option {
 
 // RecordLimit keeps only the newest n messages of each connection and the
 // newest n requests, for tests that run long. Zero records nothing. The
-// default is to keep everything.
+// default is to keep everything. [Conn.Receive] misses nothing by it.
 func RecordLimit(n int) Option { return func(c *config) { c.record = n } }
 
 // Metadata sets or, with a nil value, removes members of what /metadata

@@ -238,14 +238,12 @@ func (c *Conn) wrote(n int, last bool) bool {
 // the connection ends.
 func (c *Conn) Receive(ctx context.Context) (m Message, err error) {
 	err = c.until(ctx, c.gone, func() bool {
-		for i := max(c.received-c.messagesOut, 0); i < len(c.messages); i++ {
-			c.received = c.messagesOut + i + 1
-			if k := c.messages[i].Kind; k == TextMessage || k == BinaryMessage {
-				m = c.messages[i]
-				return true
-			}
+		if len(c.unread) == 0 {
+			return false
 		}
-		return false
+		m, c.unread[0] = c.unread[0], Message{}
+		c.unread = c.unread[1:]
+		return true
 	})
 	if errors.Is(err, errGatewayClosed) {
 		err = errors.New("rivettest: connection ended")
