@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -101,11 +103,13 @@ func (g *Gateway) HTTPClient() *http.Client { return g.web }
 
 // ConnectURL is the address of the connection endpoint of an actor that is
 // created when it is missing, for tests below the level of a client. Offer the
-// subprotocols "rivet" and "rivet_encoding.bare" there. With [Legacy] the
-// actor is created now, since only ids are addressed.
+// subprotocols "rivet" and "rivet_encoding.bare" there. An actor that is
+// addressed by id is created now: with [Legacy], and when its key cannot be
+// said in a query.
 func (g *Gateway) ConnectURL(name string, key ...string) *url.URL {
 	u := &url.URL{Scheme: "ws", Host: g.link.host}
-	if g.cfg.legacy {
+	joined := strings.Join(key, ",")
+	if g.cfg.legacy || !slices.Equal(splitQueryKey(joined), key) {
 		u.Path = "/gateway/" + g.Instance(name, key...).ID() + "/connect"
 		return u
 	}
@@ -113,13 +117,7 @@ func (g *Gateway) ConnectURL(name string, key ...string) *url.URL {
 	u.RawPath = "/gateway/" + url.PathEscape(name) + "/connect"
 	q := "rvt-namespace=default&rvt-method=getOrCreate&rvt-runner=default"
 	if len(key) > 0 {
-		q += "&rvt-key="
-		for i, part := range key {
-			if i > 0 {
-				q += url.QueryEscape(",")
-			}
-			q += url.QueryEscape(part)
-		}
+		q += "&rvt-key=" + url.QueryEscape(joined)
 	}
 	u.RawQuery = q + "&rvt-crash-policy=sleep"
 	return u

@@ -460,3 +460,24 @@ func TestReceiveWithoutRecords(t *testing.T) {
 		}, rivettest.RecordLimit(limit))
 	}
 }
+
+// ConnectURL reaches the actor of its key, and no other that a gateway reads
+// from a query.
+func TestConnectURLReachesItsKey(t *testing.T) {
+	inMemory(t, func(t *testing.T, gw *rivettest.Gateway) {
+		counter(gw)
+		for _, key := range [][]string{nil, {""}, {"", ""}, {"a", "b"}, {"a,b"}, {","}, {"a/b"}, {"a+b &=%"}} {
+			c, err := dialRaw(t, gw, gw.ConnectURL("counter", key...), "rivet", "rivet_encoding.bare")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.enc = codec.BARE
+			if m, want := c.init(), gw.Instance("counter", key...).ID(); m.ActorID != want {
+				t.Errorf("%q reached %s, want %s", key, m.ActorID, want)
+			}
+		}
+		if n := len(gw.Instances()); n != 8 {
+			t.Errorf("%d actors", n)
+		}
+	})
+}
