@@ -3,6 +3,8 @@ package reliability_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +16,112 @@ import (
 	"github.com/rivet-go/rivet/rivettest"
 	"github.com/rivet-go/rivet/stream"
 )
+
+func TestBehaviour12_OneBadListenerStarvesNobody(t *testing.T) {
+	bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		var mu sync.Mutex
+		var panics []string
+		c := connect(t, gw, rivet.WithPanicHandler(func(r any, stack []byte) {
+			mu.Lock()
+			defer mu.Unlock()
+			panics = append(panics, fmt.Sprint(r))
+			if len(stack) == 0 {
+				t.Error("no stack")
+			}
+			panic("the hook is bad as well")
+		}))
+		var bad, good, raw, opens, looped []int
+		ticks.On(c, func(n int) { bad = append(bad, n); panic(fmt.Sprint("tick ", n)) })
+		ticks.On(c, func(n int) { good = append(good, n) })
+		c.On(string(ticks), func(conn.Event) { raw = append(raw, 1) })
+		c.OnOpen(func(conn.OpenInfo) { panic("open") })
+		c.OnOpen(func(conn.OpenInfo) { opens = append(opens, 1) })
+		c.OnStatusChange(func(conn.Status) { panic("status") })
+		sub := ticks.Subscribe(c)
+		ready(t, c)
+		subscribed(t, gw.Conn(0), ticks)
+		const events = 100
+		for i := range events {
+			rivettest.Emit(gw, ticks, i)
+		}
+		for range events {
+			n, err := sub.Next(soon(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			looped = append(looped, n)
+		}
+		n, err := echo.Call(soon(t), c, 3)
+		want(t, n, err, 3)
+		synctest.Wait()
+		_ = c.Close() // one status at least comes after the callback was registered
+		synctest.Wait()
+		for name, got := range map[string][]int{"bad": bad, "good": good, "loop": looped} {
+			if len(got) != events || !slices.IsSorted(got) {
+				t.Errorf("%s listener got %d events: %v", name, len(got), got)
+			}
+		}
+		if len(raw) != events || len(opens) != 1 || c.Stats().Links != 1 {
+			t.Errorf("%d events, %d opens, %d links", len(raw), len(opens), c.Stats().Links)
+		}
+		for _, p := range []string{"tick 0", "tick 99", "open", "status"} {
+			if !slices.Contains(panics, p) {
+				t.Errorf("panic %q was not reported", p)
+			}
+		}
+	})
+	t.Run("observer", func(t *testing.T) {
+		bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+			var panics atomic.Int32
+			c := connect(t, gw,
+				rivet.WithPanicHandler(func(any, []byte) { panics.Add(1) }),
+				rivet.WithObserver(rivet.Observer{
+					Attempt:      func(conn.AttemptInfo) { panic("attempt") },
+					Connected:    func(conn.OpenInfo) { panic("connected") },
+					Disconnected: func(conn.CloseInfo) { panic("disconnected") },
+					Gap:          func(conn.GapInfo) { panic("gap") },
+					Call:         func(conn.CallInfo) { panic("call") },
+					Drop:         func(conn.DropInfo) { panic("drop") },
+				}))
+			sub := ticks.Subscribe(c, stream.Buffer(1))
+			for i := range 2 {
+				ready(t, c)
+				subscribed(t, gw.Conn(i), ticks)
+				rivettest.Emit(gw, ticks, 1)
+				rivettest.Emit(gw, ticks, 2)
+				n, err := echo.Call(soon(t), c, 3)
+				want(t, n, err, 3)
+				gw.Conn(i).Drop()
+				synctest.Wait()
+			}
+			n, err := sub.Next(soon(t))
+			for stream.IsNotice(err) {
+				n, err = sub.Next(soon(t))
+			}
+			want(t, n, err, 2)
+			synctest.Wait()
+			if n := panics.Load(); n < 9 {
+				t.Errorf("%d panics were reported", n)
+			}
+		})
+	})
+	t.Run("decoder", func(t *testing.T) {
+		bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+			c := connect(t, gw)
+			bad := conn.SubscribeDecoded(c, []string{string(ticks)}, func(*conn.Frame, *int) error { panic("decoder") })
+			good := ticks.Subscribe(c)
+			ready(t, c)
+			subscribed(t, gw.Conn(0), ticks)
+			rivettest.Emit(gw, ticks, 1)
+			var undecoded *rivet.DecodeError
+			if _, err := bad.Next(soon(t)); !errors.As(err, &undecoded) {
+				t.Errorf("panic of a decoder: %v", err)
+			}
+			n, err := good.Next(soon(t))
+			want(t, n, err, 1)
+		})
+	})
+}
 
 // program is what the handlers of row 40 have at hand.
 type program struct {
