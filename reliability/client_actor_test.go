@@ -191,10 +191,8 @@ func TestBehaviour22_StaleIDsAreDropped(t *testing.T) {
 				}
 				ws, err := h.WebSocket(t.Context(), "/x")
 				ask(t, err)
-				for _, err := range ws.Messages(t.Context()) {
-					if !errors.Is(err, codec.ErrActorNotFound) {
-						t.Errorf("raw WebSocket: %v", err)
-					}
+				if err := loopEnd(t, "raw WebSocket", ws.Messages(t.Context())); !errors.Is(err, codec.ErrActorNotFound) {
+					t.Errorf("raw WebSocket: %v", err)
 				}
 				for _, r := range gw.Requests(toActor) {
 					if r.ActorID == next.ID() {

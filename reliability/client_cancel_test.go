@@ -260,9 +260,7 @@ func TestBehaviour21_ClosedStaysClosed(t *testing.T) {
 					closed(t, what+" connection: Once", err)
 					_, err = ticks.Subscribe(dead).Next(ctx)
 					closed(t, what+" connection: Subscribe", err)
-					for _, err := range ticks.All(ctx, dead) {
-						closed(t, what+" connection: All", err)
-					}
+					closed(t, what+" connection: All", loopEnd(t, what+" connection: All", ticks.All(ctx, dead)))
 					dead.Reconnect()
 					if dead.Status() != conn.Closed {
 						t.Errorf("%s connection is %v", what, dead.Status())

@@ -232,10 +232,8 @@ func TestBehaviour25_LargeMessages(t *testing.T) {
 		small, err := h.WebSocket(t.Context(), "/x", rivet.WithReadLimit(1<<20))
 		ask(t, err)
 		defer small.Close()
-		for _, err := range small.Messages(t.Context()) {
-			if err == nil || !strings.Contains(err.Error(), "limit") {
-				t.Errorf("got %v", err)
-			}
+		if err := loopEnd(t, "over the limit", small.Messages(t.Context())); err == nil || !strings.Contains(err.Error(), "limit") {
+			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("queue", func(t *testing.T) {

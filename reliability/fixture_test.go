@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,6 +150,23 @@ func want(t *testing.T, got int, err error, n int) {
 	if err != nil || got != n {
 		t.Errorf("call returned %d, %v, want %d", got, err, n)
 	}
+}
+
+// loopEnd is the error that a loop yields first, which must be its last step.
+func loopEnd[T any](t *testing.T, what string, steps iter.Seq2[T, error]) (end error) {
+	t.Helper()
+	n := 0
+	for v, err := range steps {
+		n++
+		if end = err; err == nil {
+			t.Errorf("%s: yielded %v, want its end", what, v)
+			break
+		}
+	}
+	if n != 1 {
+		t.Errorf("%s: ended after %d steps, want one with an error", what, n)
+	}
+	return end
 }
 
 // within returns a context that ends after d.

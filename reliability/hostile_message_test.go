@@ -232,8 +232,9 @@ func TestHostileInterleavingIsTaken(t *testing.T) {
 // Values that cannot be decoded cost what they are part of and no more: an
 // event is a notice of its subscription, a reply an error of its call.
 func TestHostileValuesCostOneEventOrCall(t *testing.T) {
+	// In CBOR and JSON a value that is not well-formed spoils the whole message.
 	values := map[codec.Encoding]map[string][]byte{
-		codec.CBOR: {
+		codec.BARE: {
 			"deeply nested":          bytes.Repeat([]byte{0x81}, 50_000),
 			"array of 2^62 elements": {0x9b, 0x40, 0, 0, 0, 0, 0, 0, 0},
 			"map of 2^62 entries":    {0x81, 0xbb, 0x40, 0, 0, 0, 0, 0, 0, 0},
@@ -241,48 +242,47 @@ func TestHostileValuesCostOneEventOrCall(t *testing.T) {
 			"another type":           {0x81, 0x61, 'x'},
 			"not UTF-8":              {0x81, 0x61, 0xff},
 		},
+		codec.CBOR: {"another type": {0x81, 0x61, 'x'}, "too large": {0x81, 0xfb, 0x7e, 0x37, 0xe4, 0x3c, 0x88, 0x00, 0x75, 0x9c}},
+		codec.JSON: {"another type": []byte(`["x"]`), "too large": []byte(`[1e300]`)},
 	}
-	values[codec.BARE] = values[codec.CBOR] // whose values are CBOR
-	for _, enc := range []codec.Encoding{codec.BARE} {
-		t.Run(enc.String(), func(t *testing.T) {
-			for name, args := range values[enc] {
-				t.Run(name, func(t *testing.T) {
-					bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
-						gw.Script(rivettest.Unanswered())
-						c := connect(t, gw, rivet.WithEncoding(enc))
-						sub := ticks.Subscribe(c)
-						ready(t, c)
-						gc := gw.Conn(0)
-						subscribed(t, gc, ticks)
-						gc.EmitRaw("tick", args)
-						var bad *stream.DecodeError
-						if n, err := sub.Next(soon(t)); !errors.As(err, &bad) || !stream.IsNotice(err) {
-							t.Errorf("got %d, %v, want a DecodeError", n, err)
-						}
-						gc.Emit("tick", 8)
-						n, err := sub.Next(soon(t))
-						want(t, n, err, 8)
+	inEach(t, func(t *testing.T, enc codec.Encoding) {
+		for name, args := range values[enc] {
+			t.Run(name, func(t *testing.T) {
+				bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+					gw.Script(rivettest.Unanswered())
+					c := connect(t, gw, rivet.WithEncoding(enc))
+					sub := ticks.Subscribe(c)
+					ready(t, c)
+					gc := gw.Conn(0)
+					subscribed(t, gc, ticks)
+					gc.EmitRaw("tick", args)
+					var bad *stream.DecodeError
+					if n, err := sub.Next(soon(t)); !errors.As(err, &bad) || !stream.IsNotice(err) {
+						t.Errorf("got %d, %v, want a DecodeError", n, err)
+					}
+					gc.Emit("tick", 8)
+					n, err := sub.Next(soon(t))
+					want(t, n, err, 8)
 
-						var call sync.WaitGroup
-						call.Go(func() {
-							_, err := echo.Call(soon(t), c, 1)
-							var ce *rivet.CallError
-							if !errors.As(err, &ce) || !ce.MaybeExecuted {
-								t.Errorf("call ended with %v", err)
-							}
-						})
-						m, err := gc.WaitMessage(soon(t), rivettest.IsAction(string(echo)))
-						if err != nil {
-							t.Fatal(err)
-						}
-						gc.SendMessage(codec.AppendActionResponse(nil, enc, m.ID, args))
-						call.Wait()
-						if s := c.Stats(); s.Links != 1 || s.Malformed != 0 {
-							t.Errorf("the link suffered: %+v", s)
+					var call sync.WaitGroup
+					call.Go(func() {
+						_, err := echo.Call(soon(t), c, 1)
+						var ce *rivet.CallError
+						if !errors.As(err, &ce) || !ce.MaybeExecuted {
+							t.Errorf("call ended with %v", err)
 						}
 					})
+					m, err := gc.WaitMessage(soon(t), rivettest.IsAction(string(echo)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					gc.SendMessage(codec.AppendActionResponse(nil, enc, m.ID, args))
+					call.Wait()
+					if s := c.Stats(); s.Links != 1 || s.Malformed != 0 {
+						t.Errorf("the link suffered: %+v", s)
+					}
 				})
-			}
-		})
-	}
+			})
+		}
+	})
 }
