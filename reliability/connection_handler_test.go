@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -72,9 +73,14 @@ func TestBehaviour12_OneBadListenerStarvesNobody(t *testing.T) {
 	})
 	t.Run("observer", func(t *testing.T) {
 		bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
-			var panics atomic.Int32
+			var mu sync.Mutex
+			panics := make(map[any]int)
 			c := connect(t, gw,
-				rivet.WithPanicHandler(func(any, []byte) { panics.Add(1) }),
+				rivet.WithPanicHandler(func(r any, _ []byte) {
+					mu.Lock()
+					defer mu.Unlock()
+					panics[r]++
+				}),
 				rivet.WithObserver(rivet.Observer{
 					Attempt:      func(conn.AttemptInfo) { panic("attempt") },
 					Connected:    func(conn.OpenInfo) { panic("connected") },
@@ -100,8 +106,14 @@ func TestBehaviour12_OneBadListenerStarvesNobody(t *testing.T) {
 			}
 			want(t, n, err, 2)
 			synctest.Wait()
-			if n := panics.Load(); n < 9 {
-				t.Errorf("%d panics were reported", n)
+			_ = c.Close()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			for what, n := range map[string]int{"attempt": 2, "connected": 2, "disconnected": 2, "gap": 1, "call": 2, "drop": 1} {
+				if panics[what] < n {
+					t.Errorf("%d panics of %s were reported, want %d: %v", panics[what], what, n, panics)
+				}
 			}
 		})
 	})
@@ -132,6 +144,7 @@ type program struct {
 // place is where the library calls the program.
 type place struct {
 	options func(act func()) []rivet.Option
+	connect func(act func()) []rivet.ConnectOption
 	attach  func(t *testing.T, c *conn.Conn, act func())
 	// held is a place where the connection waits for the program: nothing
 	// that needs the connection can come to an end there.
@@ -185,6 +198,12 @@ func places() map[string]place {
 		"Observer.Call": observer(func(act func()) rivet.Observer {
 			return rivet.Observer{Call: func(conn.CallInfo) { act() }}
 		}),
+		"Observer.Drop": {
+			options: observer(func(act func()) rivet.Observer {
+				return rivet.Observer{Drop: func(conn.DropInfo) { act() }}
+			}).options,
+			attach: func(_ *testing.T, c *conn.Conn, _ func()) { ticks.Subscribe(c, stream.Buffer(1)) },
+		},
 		"panic handler": {
 			options: func(act func()) []rivet.Option {
 				return []rivet.Option{rivet.WithPanicHandler(func(any, []byte) { act() })}
@@ -196,6 +215,12 @@ func places() map[string]place {
 		}},
 		"token function": {held: true, options: func(act func()) []rivet.Option {
 			return []rivet.Option{rivet.WithTokenFunc(func(context.Context) (string, error) { act(); return "t", nil })}
+		}},
+		"headers function": {held: true, options: func(act func()) []rivet.Option {
+			return []rivet.Option{rivet.WithHeadersFunc(func(context.Context) (http.Header, error) { act(); return nil, nil })}
+		}},
+		"params function": {held: true, connect: func(act func()) []rivet.ConnectOption {
+			return []rivet.ConnectOption{rivet.WithParamsFunc(func(context.Context) (any, error) { act(); return 1, nil })}
 		}},
 	}
 }
@@ -290,7 +315,11 @@ func TestBehaviour40_HandlersCallBackIntoTheClient(t *testing.T) {
 						opts = append(opts, where.options(act)...)
 					}
 					p.client = gw.Client(t, opts...)
-					p.conn = open(t, p.client.GetOrCreate("room", rivet.Key{"a"}))
+					var onConnect []rivet.ConnectOption
+					if where.connect != nil {
+						onConnect = where.connect(act)
+					}
+					p.conn = open(t, p.client.GetOrCreate("room", rivet.Key{"a"}), onConnect...)
 					if where.attach != nil {
 						where.attach(t, p.conn, act)
 					}

@@ -163,6 +163,16 @@ func TestBehaviour32_CloseWhileConnecting(t *testing.T) {
 	type stage struct {
 		arrange func(gw *rivettest.Gateway) []rivet.Option
 		enter   time.Duration // until the stage is reached
+		// reached tells whether it is, where that can be seen.
+		reached func(c *conn.Conn, gw *rivettest.Gateway, nw *network) bool
+	}
+	connecting := func(c *conn.Conn) bool { return c.Status() == conn.Connecting }
+	// taken tells whether the script's one step was.
+	taken := func(step string) func(*conn.Conn, *rivettest.Gateway, *network) bool {
+		return func(c *conn.Conn, gw *rivettest.Gateway, _ *network) bool {
+			as := gw.Attempts()
+			return connecting(c) && len(as) == 1 && as[0].Step == step
+		}
 	}
 	script := func(steps ...rivettest.Step) func(*rivettest.Gateway) []rivet.Option {
 		return func(gw *rivettest.Gateway) []rivet.Option {
@@ -175,27 +185,35 @@ func TestBehaviour32_CloseWhileConnecting(t *testing.T) {
 		"metadata lookup": {arrange: func(gw *rivettest.Gateway) []rivet.Option {
 			gw.ScriptHTTP("/metadata", rivettest.Hang())
 			return nil
+		}, reached: func(c *conn.Conn, gw *rivettest.Gateway, _ *network) bool {
+			return connecting(c) && len(gw.Requests(nil)) == 1
 		}},
 		"token function": {arrange: func(*rivettest.Gateway) []rivet.Option {
 			return []rivet.Option{rivet.WithTokenFunc(func(ctx context.Context) (string, error) {
 				<-ctx.Done()
 				return "", ctx.Err()
 			})}
+		}, reached: func(c *conn.Conn, gw *rivettest.Gateway, _ *network) bool {
+			return connecting(c) && len(gw.Requests(nil)) == 0
 		}},
-		"dial": {arrange: script(rivettest.HangDial())},
+		"dial": {arrange: script(rivettest.HangDial()), reached: taken("hang dial")},
 		"TLS": {arrange: func(*rivettest.Gateway) []rivet.Option {
 			return []rivet.Option{rivet.WithEndpoint("https://gateway.invalid"), rivet.WithoutMetadataLookup()}
+		}, reached: func(c *conn.Conn, _ *rivettest.Gateway, nw *network) bool {
+			return connecting(c) && nw.open.Load() == 1
 		}},
-		"upgrade":          {arrange: script(rivettest.Hang())},
-		"before Init":      {arrange: script(rivettest.NoInit())},
+		"upgrade":          {arrange: script(rivettest.Hang()), reached: taken("hang")},
+		"before Init":      {arrange: script(rivettest.NoInit()), reached: taken("no init")},
 		"Init comes now":   {arrange: script(rivettest.LateInit(time.Second)), enter: time.Second},
-		"Init comes later": {arrange: script(rivettest.LateInit(2 * time.Second)), enter: time.Second},
+		"Init comes later": {arrange: script(rivettest.LateInit(2 * time.Second)), enter: time.Second, reached: taken("init after 2s")},
 		"peer is silent": {arrange: script(rivettest.OnOpen("pause", func(gc *rivettest.Conn) { gc.Pause() })),
 			enter: time.Second},
 		"between attempts": {arrange: func(gw *rivettest.Gateway) []rivet.Option {
 			gw.Down()
 			return []rivet.Option{rivet.WithoutMetadataLookup()}
-		}, enter: time.Hour},
+		}, enter: time.Hour, reached: func(c *conn.Conn, _ *rivettest.Gateway, _ *network) bool {
+			return c.Status() == conn.Disconnected
+		}},
 	}
 	type control struct {
 		client *rivet.Client
@@ -246,6 +264,9 @@ func TestBehaviour32_CloseWhileConnecting(t *testing.T) {
 						if stageName != "Init comes now" {
 							synctest.Wait()
 						}
+					}
+					if st.reached != nil && !st.reached(c, gw, nw) {
+						t.Fatalf("not there: %v, %d attempts, %d requests, %d network connections", c.Status(), len(gw.Attempts()), len(gw.Requests(nil)), nw.open.Load())
 					}
 					started := time.Now()
 					end(t, control{client, c, cancel})

@@ -208,8 +208,8 @@ func TestBehaviour35_IdleConnectionsCostNothing(t *testing.T) {
 			subscribed(t, gw.Conn(i), ticks)
 		}
 		// Supervisor, reader and writer here; two for each at the gateway.
-		if n := (runtime.NumGoroutine() - before) / conns; n > 3+2 {
-			t.Errorf("%d goroutines per connection and its end at the gateway", n)
+		if n := runtime.NumGoroutine() - before; n > (3+2)*conns+10 { // some belong to nobody
+			t.Errorf("%d goroutines for %d connections and their ends at the gateway", n, conns)
 		}
 		runtime.GC()
 		// A timer without a delay, or a goroutine that spins, takes a whole

@@ -145,20 +145,21 @@ func TestBehaviour14_SubscribeAndUnsubscribeAroundADisconnect(t *testing.T) {
 	type variant struct {
 		script []rivettest.Step
 		enter  func(t *testing.T, gw *rivettest.Gateway, c *conn.Conn)
+		status conn.Status                               // then
 		leave  func(gw *rivettest.Gateway, c *conn.Conn) // so that c connects
 		closed bool
 	}
 	nothing := func(*rivettest.Gateway, *conn.Conn) {}
 	for name, v := range map[string]variant{
 		"before anything": {enter: func(*testing.T, *rivettest.Gateway, *conn.Conn) {}, leave: nothing},
-		"dialing": {script: []rivettest.Step{rivettest.HangDial()},
+		"dialing": {script: []rivettest.Step{rivettest.HangDial()}, status: conn.Connecting,
 			enter: func(*testing.T, *rivettest.Gateway, *conn.Conn) { synctest.Wait() }, leave: nothing},
-		"handshake": {script: []rivettest.Step{rivettest.Hang()},
+		"handshake": {script: []rivettest.Step{rivettest.Hang()}, status: conn.Connecting,
 			enter: func(*testing.T, *rivettest.Gateway, *conn.Conn) { synctest.Wait() }, leave: nothing},
-		"before Init": {script: []rivettest.Step{rivettest.LateInit(time.Second)},
+		"before Init": {script: []rivettest.Step{rivettest.LateInit(time.Second)}, status: conn.Connecting,
 			enter: func(*testing.T, *rivettest.Gateway, *conn.Conn) { synctest.Wait() }, leave: nothing},
-		"connected": {enter: func(t *testing.T, _ *rivettest.Gateway, c *conn.Conn) { ready(t, c) }, leave: nothing},
-		"link dead, not noticed": {
+		"connected": {status: conn.Connected, enter: func(t *testing.T, _ *rivettest.Gateway, c *conn.Conn) { ready(t, c) }, leave: nothing},
+		"link dead, not noticed": {status: conn.Connected,
 			enter: func(t *testing.T, gw *rivettest.Gateway, c *conn.Conn) {
 				ready(t, c)
 				gw.Conn(0).Pause()
@@ -168,11 +169,12 @@ func TestBehaviour14_SubscribeAndUnsubscribeAroundADisconnect(t *testing.T) {
 				ready(t, c)
 				gw.Conn(0).Drop()
 			}, leave: func(*rivettest.Gateway, *conn.Conn) { synctest.Wait() }},
-		"waiting for the next attempt": {
+		"waiting for the next attempt": {status: conn.Disconnected,
 			enter: func(t *testing.T, gw *rivettest.Gateway, c *conn.Conn) {
 				ready(t, c)
 				gw.Down()
 				pass(time.Minute)
+				synctest.Wait()
 			}, leave: func(gw *rivettest.Gateway, _ *conn.Conn) { gw.Up() }},
 		"closed": {closed: true,
 			enter: func(t *testing.T, _ *rivettest.Gateway, c *conn.Conn) {
@@ -193,6 +195,9 @@ func TestBehaviour14_SubscribeAndUnsubscribeAroundADisconnect(t *testing.T) {
 					loop <- err
 				}()
 				v.enter(t, gw, c)
+				if got := c.Status(); v.status != conn.Idle && got != v.status {
+					t.Fatalf("status %v, want %v", got, v.status)
+				}
 				during := rivet.Event[int]("during").Subscribe(c)
 				kept := tocks.Subscribe(c)
 				cancel := ticks.On(c, func(int) {})

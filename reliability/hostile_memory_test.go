@@ -113,26 +113,32 @@ func TestHostileFloodStaysWithinTheBuffers(t *testing.T) {
 	)
 	type flood func(gc *rivettest.Conn)
 	text := strings.Repeat("x", size)
+	events := func(s conn.Stats) uint64 { return s.Events }
+	unwanted := func(s conn.Stats) uint64 { return s.Unwanted }
+	unexpected := func(s conn.Stats) uint64 { return s.Unexpected }
 	for name, v := range map[string]struct {
 		setup func(*conn.Conn) (sub *stream.Subscription[string])
 		flood flood
 		limit int64 // of the heap, in MiB
+		// counted is how many of the flood's messages the client has counted,
+		// nil for those that it does not count.
+		counted func(conn.Stats) uint64
 	}{
 		"events that nobody reads, default buffer": {
 			func(c *conn.Conn) *stream.Subscription[string] { return rivet.Event[string]("text").Subscribe(c) },
-			func(gc *rivettest.Conn) { gc.Emit("text", text) }, 24},
+			func(gc *rivettest.Conn) { gc.Emit("text", text) }, 24, events},
 		"events that nobody reads, small buffer": {
 			func(c *conn.Conn) *stream.Subscription[string] {
 				return rivet.Event[string]("text").Subscribe(c, stream.Buffer(64))
 			},
-			func(gc *rivettest.Conn) { gc.Emit("text", text) }, 4},
-		"events that nobody wants": {nil, func(gc *rivettest.Conn) { gc.SendMessage(codec.AppendEvent(nil, codec.BARE, "unwanted", nil)) }, 4},
-		"replies to nothing":       {nil, func(gc *rivettest.Conn) { gc.Reply(1<<40, text) }, 4},
-		"errors for nothing":       {nil, func(gc *rivettest.Conn) { gc.ReplyError(1<<40, rivettest.UserError("x", text, nil)) }, 4},
-		"errors of the connection": {nil, func(gc *rivettest.Conn) { gc.SendError(rivettest.UserError("x", text, nil)) }, 8},
-		"pings":                    {nil, func(gc *rivettest.Conn) { gc.SendFrame(true, rivettest.OpPing, []byte(text[:125])) }, 4},
-		"pongs":                    {nil, func(gc *rivettest.Conn) { gc.SendFrame(true, rivettest.OpPong, []byte(text[:125])) }, 4},
-		"opening messages":         {nil, func(gc *rivettest.Conn) { gc.SendInit() }, 4},
+			func(gc *rivettest.Conn) { gc.Emit("text", text) }, 4, events},
+		"events that nobody wants": {nil, func(gc *rivettest.Conn) { gc.SendMessage(codec.AppendEvent(nil, codec.BARE, "unwanted", nil)) }, 4, unwanted},
+		"replies to nothing":       {nil, func(gc *rivettest.Conn) { gc.Reply(1<<40, text) }, 4, unexpected},
+		"errors for nothing":       {nil, func(gc *rivettest.Conn) { gc.ReplyError(1<<40, rivettest.UserError("x", text, nil)) }, 4, unexpected},
+		"errors of the connection": {nil, func(gc *rivettest.Conn) { gc.SendError(rivettest.UserError("x", text, nil)) }, 8, nil},
+		"pings":                    {nil, func(gc *rivettest.Conn) { gc.SendFrame(true, rivettest.OpPing, []byte(text[:125])) }, 4, nil},
+		"pongs":                    {nil, func(gc *rivettest.Conn) { gc.SendFrame(true, rivettest.OpPong, []byte(text[:125])) }, 4, nil},
+		"opening messages":         {nil, func(gc *rivettest.Conn) { gc.SendInit() }, 4, unexpected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gw := loopback(t, rivettest.RecordLimit(8))
@@ -175,8 +181,12 @@ func TestHostileFloodStaysWithinTheBuffers(t *testing.T) {
 			if most > v.limit<<20 {
 				t.Errorf("%d KiB held, over %d MiB", most>>10, v.limit)
 			}
-			if s := c.Stats(); s.Links != 1 {
+			s := c.Stats()
+			if s.Links != 1 {
 				t.Errorf("the link did not hold: %+v", s)
+			}
+			if v.counted != nil && v.counted(s) != rounds*batch {
+				t.Errorf("counted %d of %d messages: %+v", v.counted(s), rounds*batch, s)
 			}
 			if sub != nil {
 				if s := sub.Stats(); s.Received != rounds*batch || s.Received != s.Delivered+s.Dropped+uint64(s.Depth) || s.Dropped == 0 {
