@@ -221,13 +221,13 @@ func TestBehaviour40_CallsFromHandlers(t *testing.T) {
 		if _, err := increment.Call(within(t), c, 1); err != nil {
 			t.Fatal(err)
 		}
-		if n := <-got; n != 11 {
+		if n := receive(t, got); n != 11 {
 			t.Errorf("the handler's call = %d, want 11", n)
 		}
 		if _, err := increment.Call(within(t), c, 100); err != nil {
 			t.Fatal(err)
 		}
-		if n := <-second; n != 111 {
+		if n := receive(t, second); n != 111 {
 			t.Errorf("the handler's subscription received %d, want 111", n)
 		}
 		// And closing from inside of one.
@@ -237,7 +237,7 @@ func TestBehaviour40_CallsFromHandlers(t *testing.T) {
 		if err != nil && !errors.Is(err, rivet.ErrClosed) {
 			t.Error(err)
 		}
-		if err := <-done; err != nil {
+		if err := receive(t, done); err != nil {
 			t.Error(err)
 		}
 		if c.Status() != conn.Closed {

@@ -75,6 +75,32 @@ func saved(t *testing.T) {
 	}
 }
 
+// running waits until n calls of "wait" run on the actor.
+func running(t *testing.T, c *conn.Conn, n int) {
+	t.Helper()
+	type stats struct{ Running int }
+	waitFor(t, func() bool { return call[stats](t, c, "stats").Running == n })
+}
+
+// loseCall makes a call that runs until its link is lost, and returns what
+// waits for its end: with its link, as one that may have run.
+func loseCall(t *testing.T, slow *conn.Conn) (lost func()) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := rivet.Call[int](within(t), slow, "wait", 50_000)
+		ended <- err
+	}()
+	running(t, slow, 1)
+	return func() {
+		t.Helper()
+		err := receive(t, ended)
+		if _, ok := errors.AsType[*rivet.DisconnectedError](err); !ok || !rivet.MaybeExecuted(err) {
+			t.Errorf("call in flight: %v", err)
+		}
+	}
+}
+
 // TestServerCrashUnderConnections kills the actor server under connections with
 // subscriptions and calls in flight, and starts it again. What a client sees of
 // it is up to the gateway, which keeps its socket: nothing at all, or a close
@@ -102,10 +128,7 @@ func TestServerCrashUnderConnections(t *testing.T) {
 				ended <- err
 			}()
 		}
-		waitFor(t, func() bool {
-			type stats struct{ Running int }
-			return call[stats](t, c, "stats").Running == 2
-		})
+		running(t, c, 2)
 	}
 	saved(t)
 	s.Kill()
@@ -117,7 +140,7 @@ func TestServerCrashUnderConnections(t *testing.T) {
 		t.Logf("links: %d, gaps: %d", one.c.Stats().Links, one.sub.Stats().Gaps)
 	}
 	for _, ended := range inFlight {
-		err := <-ended
+		err := receive(t, ended)
 		if _, ok := errors.AsType[*rivet.CallError](err); !ok || !rivet.MaybeExecuted(err) {
 			t.Errorf("call in flight: %v, may have run: %v", err, rivet.MaybeExecuted(err))
 		}
@@ -134,21 +157,9 @@ func TestBehaviour01_EngineRestartUnderAConnection(t *testing.T) {
 	s := own(t, fixture.Start, fixture.Options{})
 	on := target{server: s, encoding: codec.CBOR}
 	one := newSurvivor(t, on)
-	slow := ready(t, on.actor(t, "slow"))
-	inFlight := make(chan error, 1)
-	go func() {
-		_, err := rivet.Call[int](within(t), slow, "wait", 50_000)
-		inFlight <- err
-	}()
-	waitFor(t, func() bool {
-		type stats struct{ Running int }
-		return call[stats](t, slow, "stats").Running == 1
-	})
+	lost := loseCall(t, ready(t, on.actor(t, "slow")))
 	s.StopEngine()
-	err := <-inFlight
-	if _, ok := errors.AsType[*rivet.DisconnectedError](err); !ok || !rivet.MaybeExecuted(err) {
-		t.Errorf("call in flight: %v", err)
-	}
+	lost()
 	waitFor(t, func() bool { return one.c.State().Attempt >= 2 && one.c.Status() != conn.Closed })
 	if err := s.StartEngine(t.Context()); err != nil {
 		t.Fatal(err)
@@ -165,21 +176,9 @@ func TestLegacyServerCrashUnderAConnection(t *testing.T) {
 	s := own(t, fixture.StartLegacy, fixture.Options{})
 	on := target{server: s, encoding: codec.BARE, legacy: true}
 	one := newSurvivor(t, on)
-	slow := ready(t, on.actor(t, "slow"))
-	inFlight := make(chan error, 1)
-	go func() {
-		_, err := rivet.Call[int](within(t), slow, "wait", 50_000)
-		inFlight <- err
-	}()
-	waitFor(t, func() bool {
-		type stats struct{ Running int }
-		return call[stats](t, slow, "stats").Running == 1
-	})
+	lost := loseCall(t, ready(t, on.actor(t, "slow")))
 	s.Kill()
-	err := <-inFlight
-	if _, ok := errors.AsType[*rivet.DisconnectedError](err); !ok || !rivet.MaybeExecuted(err) {
-		t.Errorf("call in flight: %v", err)
-	}
+	lost()
 	if err := s.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +261,7 @@ func TestMainJob(t *testing.T) {
 	if err := client.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := <-looped; !errors.Is(err, rivet.ErrClosed) {
+	if err := receive(t, looped); !errors.Is(err, rivet.ErrClosed) {
 		t.Errorf("the loop ended with %v", err)
 	}
 	// That no goroutine is left is checked after all tests of the package.

@@ -108,7 +108,7 @@ func TestBehaviour13_ResubscribedOnceAfterADisconnect(t *testing.T) {
 		if n := call[int](t, h, "kick", "ann", "get out"); n != 1 {
 			t.Fatalf("kicked %d", n)
 		}
-		if info := <-closed; info.Code != 1000 || info.Reason != "get out" || !info.WillRetry {
+		if info := receive(t, closed); info.Code != 1000 || info.Reason != "get out" || !info.WillRetry {
 			t.Errorf("closed with %+v", info)
 		}
 		_, err := sub.Next(within(t))
@@ -274,7 +274,7 @@ func burst(t *testing.T, h *rivet.Handle, exact bool) bool {
 		if gap, ok := errors.AsType[*rivet.GapError](err); ok {
 			t.Logf("after %d events: %v", want, gap)
 			_ = c.Close()
-			<-done
+			_ = receive(t, done)
 			return false
 		}
 		if err != nil {
@@ -294,7 +294,7 @@ func burst(t *testing.T, h *rivet.Handle, exact bool) bool {
 	if lost += n - want; exact && lost > 0 {
 		t.Errorf("%d events of %d", n-lost, n)
 	}
-	if err := <-done; err != nil {
+	if err := receive(t, done); err != nil {
 		t.Error(err)
 	}
 	if st := sub.Stats(); st.Dropped != 0 || c.Stats().Unwanted != 0 {

@@ -153,7 +153,7 @@ func TestValuesThatEndJSONConnections(t *testing.T) {
 		if _, ok := err.(*rivet.CallError); !ok || !rivet.MaybeExecuted(err) || !rivet.IsCode(err, "actor.send_failed") {
 			t.Errorf("the call ended with %v", err)
 		}
-		if info := <-closed; info.Code != 1011 || !info.WillRetry {
+		if info := receive(t, closed); info.Code != 1011 || !info.WillRetry {
 			t.Errorf("closed with %+v", info)
 		}
 		if got := call[int](t, c, "count", 1, 2); got != 2 {

@@ -104,7 +104,7 @@ func TestLegacySleepReconnects(t *testing.T) {
 		call[int](t, c, "bump")
 		next(t, sub)
 		call[string](t, c, "sleep")
-		if info := <-closed; info.Code != 1000 || info.Reason != "" || !info.WillRetry {
+		if info := receive(t, closed); info.Code != 1000 || info.Reason != "" || !info.WillRetry {
 			t.Errorf("closed with %+v", info)
 		}
 		call[int](t, c, "bump")

@@ -140,6 +140,18 @@ func wait(t *testing.T, done <-chan struct{}) {
 	}
 }
 
+// receive returns what comes on a channel.
+func receive[T any](t *testing.T, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("nothing came in %v", patience)
+		panic("unreachable")
+	}
+}
+
 // call calls an action that must succeed.
 func call[Out any](t *testing.T, c rivet.Caller, action string, args ...any) Out {
 	t.Helper()
