@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,7 +68,7 @@ func TestBehaviour09_CancelledIsCancelled(t *testing.T) {
 	for _, place := range places {
 		for _, way := range ways {
 			for _, op := range operations {
-				if contains(place.skips, op.name) {
+				if slices.Contains(place.skips, op.name) {
 					continue
 				}
 				t.Run(place.name+"/"+way.name+"/"+op.name, func(t *testing.T) {
@@ -180,15 +181,6 @@ func TestBehaviour09_CancelledIsCancelled(t *testing.T) {
 			}
 		})
 	})
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // A closed client stays closed: nothing that is asked of it, or of what came

@@ -1,9 +1,12 @@
 package reliability_test
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,6 +40,13 @@ func TestPromisesAreTested(t *testing.T) {
 	for _, m := range named {
 		if name := string(m[1]); !have[name] {
 			t.Errorf("the page names %s, which does not exist", name)
+		}
+	}
+	// Nor is one of the forty behaviours without its own.
+	for row := 1; row <= 40; row++ {
+		prefix := fmt.Sprintf("TestBehaviour%02d_", row)
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(have)), func(name string) bool { return strings.HasPrefix(name, prefix) }) {
+			t.Errorf("no test is called %s…", prefix)
 		}
 	}
 	// A promise without a test is none: each item before what is impossible
