@@ -159,6 +159,28 @@ func TestBehaviour07_HalfOpenLinkIsNoticed(t *testing.T) {
 			}
 		})
 	})
+	// What was heard while the pong was late counts once.
+	t.Run("deaf, but with events, then silent", func(t *testing.T) {
+		bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+			c := connect(t, gw)
+			ready(t, c)
+			ticks.On(c, func(int) {})
+			subscribed(t, gw.Conn(0), ticks)
+			lost := make(chan time.Time, 9)
+			c.OnClose(func(conn.CloseInfo) { lost <- time.Now() })
+			gw.Conn(0).PauseReads()
+			for range (conn.DefaultPingInterval + conn.DefaultPongTimeout) / time.Second {
+				pass(time.Second)
+				rivettest.Emit(gw, ticks, 1)
+			}
+			pass(time.Second)
+			gw.Conn(0).Pause()
+			silent := time.Now()
+			if d := (<-lost).Sub(silent); d > 2*conn.DefaultPongTimeout {
+				t.Errorf("noticed after %v, want %v at most", d, 2*conn.DefaultPongTimeout)
+			}
+		})
+	})
 }
 
 func TestBehaviour35_IdleConnectionsCostNothing(t *testing.T) {
