@@ -87,6 +87,23 @@ func TestBehaviour19_FreshParamsEverywhere(t *testing.T) {
 					}
 				})
 			})
+			t.Run(op.name+" waits for it, as long as its context lasts", func(t *testing.T) {
+				bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+					equip(gw)
+					client := gw.Client(t)
+					h := client.GetOrCreate("room", nil, rivet.WithParamsFunc(func(ctx context.Context) (any, error) {
+						<-ctx.Done()
+						return nil, ctx.Err()
+					}))
+					ctx, cancel := context.WithCancel(t.Context())
+					time.AfterFunc(time.Second, cancel)
+					began := time.Now()
+					err := op.run(ctx, client, h)
+					if d := time.Since(began); d != time.Second || !errors.Is(err, context.Canceled) || rivet.MaybeExecuted(err) {
+						t.Errorf("after %v: %v, MaybeExecuted %v", d, err, rivet.MaybeExecuted(err))
+					}
+				})
+			})
 			t.Run(op.name+" cannot encode it", func(t *testing.T) {
 				bubble(t, func(t *testing.T, gw *rivettest.Gateway) {
 					equip(gw)
