@@ -77,7 +77,9 @@ func (a *Actor) OnRequest(h http.Handler) *Actor {
 
 // OnWebSocket serves raw WebSockets: f reads with [Conn.Receive] and writes
 // with [Conn.SendText] and [Conn.SendBinary]; when it returns the connection
-// is closed with code 1000. Without it they open and stay silent.
+// is closed with code 1000. The context ends with the gateway; the end of the
+// connection is told by Receive and [Conn.Done]. Without f they open and stay
+// silent.
 func (a *Actor) OnWebSocket(f func(ctx context.Context, c *Conn)) *Actor {
 	return a.set(func() { a.onWebSocket = f })
 }
