@@ -42,8 +42,9 @@ type link struct {
 	popped []item
 	timing timing
 
-	probes    []string  // suspects to be tried one by one; set before up, then the writer's
-	probeFrom time.Time // when to begin; set before up
+	lost      *stream.GapError // between the link before and this one; set before up
+	probes    []string         // suspects to be tried one by one; set before up, then the writer's
+	probeFrom time.Time        // when to begin; set before up
 
 	up         atomic.Bool  // Init has arrived
 	heard      atomic.Bool  // something came since the last ping
@@ -202,19 +203,27 @@ func (l *link) open(actorID, connectionID string) {
 	c.link = l
 	c.late = nil // those that were sent late before come first now
 	var head []item
-	for _, t := range c.topics {
-		if t.suspect {
-			l.probes = append(l.probes, t.name)
-			continue
-		}
+	var suspects []*topic
+	send := func(t *topic) {
 		t.sentGen, t.sentAt = l.gen, now
 		head = append(head, item{frame: codec.AppendSubscription(nil, c.cfg.Encoding, t.name, true)})
 	}
-	if len(l.probes) > 0 {
-		l.probeFrom = now
-		if len(head) > 0 {
-			l.probeFrom = now.Add(c.probation) // one of these may be refused too
+	for _, t := range c.topics {
+		if t.suspect {
+			suspects = append(suspects, t)
+		} else {
+			send(t)
 		}
+	}
+	if len(head) == 0 && len(suspects) > 0 {
+		send(suspects[0])
+		suspects = suspects[1:]
+	}
+	for _, t := range suspects {
+		l.probes = append(l.probes, t.name)
+	}
+	if len(l.probes) > 0 {
+		l.probeFrom = now.Add(c.probation) // one that is sent now may be refused, too
 	}
 	c.out.pushFront(head)
 	var missed []*feed
@@ -225,13 +234,13 @@ func (l *link) open(actorID, connectionID string) {
 			f.joined = l.gen
 		}
 	}
-	gap := &stream.GapError{Down: c.lostAt, Up: now, Reason: previous.Cause}
+	l.lost = &stream.GapError{Down: c.lostAt, Up: now, Reason: previous.Cause}
 	c.machine.set(State{Status: Connected, Attempt: l.attempt})
 	l.reportOpen(now)
 	c.mu.Unlock()
 
 	for _, f := range missed {
-		l.gap(f, gap)
+		l.gap(f, l.lost)
 	}
 	l.up.Store(true)
 	c.poke()

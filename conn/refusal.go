@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rivet-go/rivet/codec"
+	"github.com/rivet-go/rivet/stream"
 )
 
 // The server answers a subscription that it does not permit by closing the
@@ -143,18 +144,24 @@ func (c *Conn) remember(t *topic) {
 }
 
 // probe sends the next suspect and says when the one after it is due, zero for
-// never.
-func (l *link) probe(now time.Time) time.Time {
+// never. What came while the suspect waited for its turn is missing as well.
+func (l *link) probe(now time.Time) (next time.Time) {
 	c := l.c
+	var feeds []*feed
+	var up time.Time
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(l.probes) > 0 {
+	for len(l.probes) > 0 && next.IsZero() {
 		name := l.probes[0]
 		l.probes = l.probes[1:]
 		if i := c.topicIndex(name); i >= 0 && c.link == l && c.topics[i].sentGen != l.gen {
-			c.send(l, c.topics[i])
-			return now.Add(c.probation)
+			t := c.topics[i]
+			c.send(l, t)
+			feeds, up, next = t.feeds, t.sentAt, now.Add(c.probation)
 		}
 	}
-	return time.Time{}
+	c.mu.Unlock()
+	for _, f := range feeds {
+		l.gap(f, &stream.GapError{Down: l.lost.Down, Up: up, Reason: l.lost.Reason})
+	}
+	return next
 }

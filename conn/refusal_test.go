@@ -132,3 +132,46 @@ func TestRevokedPermissionIsNotChargedToANewSubscription(t *testing.T) {
 		}
 	})
 }
+
+// A suspect is not subscribed before its turn. What comes until then is missing
+// beyond the gap that the link itself reported, and its loop must know.
+func TestGapOfASuspectLastsUntilItsTurn(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		secretRoom(gw, 0)
+		c := connect(t, config(gw))
+		c.Subscribe([]string{"first"})
+		sub := c.Subscribe([]string{"second"}, stream.Gaps(true))
+		c.Subscribe([]string{"secret"})
+		ready(t, c)
+		gc, err := gw.WaitConn(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		opened := time.Now()
+		next := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), soon)
+			defer cancel()
+			_, err := sub.Next(ctx)
+			return err
+		}
+		var first, second *stream.GapError
+		if err := next(); !errors.As(err, &first) || first.Up.After(opened) {
+			t.Errorf("when the link is open: %v", err)
+		}
+		if gc.Subscribed("second") || !gc.Subscribed("first") {
+			t.Fatalf("subscribed to %v, so that the test shows nothing", gc.Subscriptions())
+		}
+		if err := next(); !errors.As(err, &second) || !second.Up.After(opened) || !second.Down.Equal(first.Down) || second.Reason == nil {
+			t.Errorf("when it is subscribed: %v", err)
+		}
+		synctest.Wait()
+		if !gc.Subscribed("second") {
+			t.Error("the gap was over before the subscription")
+		}
+		gc.Emit("second", 1)
+		if err := next(); err != nil {
+			t.Errorf("event after the gap: %v", err)
+		}
+	})
+}
