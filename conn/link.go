@@ -151,16 +151,23 @@ func (l *link) dial(ctx context.Context) (*ws.Handshake, error) {
 	var target *Target
 	err := errors.New("conn: Config.Target panicked")
 	l.c.ask(func() { target, err = cfg.Target(ctx) })
+	if err == nil && target == nil {
+		err = errors.New("conn: Config.Target returned neither a target nor an error")
+	}
 	if err != nil {
 		return nil, err
 	}
-	hs, err := ws.Dial(ctx, ws.DialConfig{
-		URL:       target.URL,
-		Header:    target.Header,
-		Protocols: target.Protocols,
-		NetDial:   l.c.netDial(),
-		TLS:       cfg.TLS,
-		Timeout:   cmp.Or(cfg.DialTimeout, -1), // which turns it off
+	var hs *ws.Handshake
+	err = errors.New("conn: a function of Config.TLS panicked")
+	l.c.callbacks.guard(func() {
+		hs, err = ws.Dial(ctx, ws.DialConfig{
+			URL:       target.URL,
+			Header:    target.Header,
+			Protocols: target.Protocols,
+			NetDial:   l.c.netDial(),
+			TLS:       cfg.TLS,
+			Timeout:   cmp.Or(cfg.DialTimeout, -1), // which turns it off
+		})
 	})
 	var refused *ws.RefusedError
 	if errors.As(err, &refused) {

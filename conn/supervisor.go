@@ -27,6 +27,9 @@ func (e *PermanentError) Unwrap() error { return e.Err }
 // life is the context that New was given.
 func (c *Conn) supervise(life context.Context) {
 	defer close(c.done)
+	// It has ended, unless a function of the program's has ended the goroutine,
+	// as testing.T.FailNow does.
+	defer c.end(errors.New("conn: a function of Config ended the supervisor's goroutine"))
 	ended := make(chan struct{})
 	stop := context.AfterFunc(life, func() {
 		defer close(ended)

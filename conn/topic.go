@@ -203,5 +203,6 @@ func (c *Conn) Renew(events ...string) {
 // LogNotice logs a notice (see stream.IsNotice) for a consumer that has no way
 // to be told of it, such as a callback.
 func (c *Conn) LogNotice(err error) {
-	c.log.Warn("events lost", "actor", c.cfg.Actor, "error", err)
+	// On a goroutine of ours, which a handler of the program's must not take down.
+	c.callbacks.guard(func() { c.log.Warn("events lost", "actor", c.cfg.Actor, "error", err) })
 }

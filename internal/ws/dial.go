@@ -129,7 +129,7 @@ func dial(ctx context.Context, cfg *DialConfig, t *target) (h *Handshake, step s
 		if ended := release(); ended && err == nil {
 			h, err = nil, ctx.Err()
 		}
-		if err != nil {
+		if h == nil { // also when a function of cfg.TLS panics
 			_ = raw.Close()
 		}
 	}()

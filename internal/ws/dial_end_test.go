@@ -2,6 +2,7 @@ package ws_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -199,6 +200,36 @@ func TestDialCancelOverTCP(t *testing.T) {
 			}
 			checkSecrets(t, err)
 			<-ended
+		})
+	}
+}
+
+// brokenCache panics where a TLS handshake begins.
+type brokenCache struct{ tls.ClientSessionCache }
+
+// A panic in a function of cfg.TLS is the caller's; the socket is ours.
+func TestPanicInTLSClosesTheSocket(t *testing.T) {
+	for name, setup := range map[string]func(cfg *ws.DialConfig){
+		"server": func(cfg *ws.DialConfig) { cfg.URL.Scheme = "https" },
+		"proxy":  func(cfg *ws.DialConfig) { cfg.Proxy = http.ProxyURL(&url.URL{Scheme: "https", Host: "proxy"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := secretConfig(t, "http", "h")
+				cfg.TLS = &tls.Config{ClientSessionCache: brokenCache{}}
+				closed := make(chan struct{})
+				cfg.NetDial = hang(closed)
+				setup(&cfg)
+				func() {
+					defer func() {
+						if recover() == nil {
+							t.Error("no panic, so that the test shows nothing")
+						}
+					}()
+					_, _ = ws.Dial(t.Context(), cfg)
+				}()
+				<-closed
+			})
 		})
 	}
 }

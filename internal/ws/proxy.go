@@ -16,16 +16,22 @@ import (
 // connect opens the connection to the server, through a proxy when there is
 // one. early reports that the proxy sent more than its answer.
 func connect(ctx context.Context, cfg *DialConfig, t *target) (c net.Conn, early bool, err error) {
-	dial := cfg.NetDial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
+	dial := func(addr string) (net.Conn, error) {
+		if cfg.NetDial == nil {
+			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+		}
+		c, err := cfg.NetDial(ctx, "tcp", addr)
+		if c == nil && err == nil {
+			err = errors.New("NetDial returned neither a connection nor an error")
+		}
+		return c, err
 	}
 	proxy, err := proxyFor(cfg, t)
 	if err != nil {
 		return nil, false, err
 	}
 	if proxy == nil {
-		c, err = dial(ctx, "tcp", t.addr)
+		c, err = dial(t.addr)
 		return c, false, err
 	}
 
@@ -36,7 +42,7 @@ func connect(ctx context.Context, cfg *DialConfig, t *target) (c net.Conn, early
 	if p := proxy.Port(); p != "" {
 		port = p
 	}
-	raw, err := dial(ctx, "tcp", net.JoinHostPort(proxy.Hostname(), port))
+	raw, err := dial(net.JoinHostPort(proxy.Hostname(), port))
 	if err != nil {
 		return nil, false, fmt.Errorf("proxy: %w", err)
 	}
@@ -45,21 +51,21 @@ func connect(ctx context.Context, cfg *DialConfig, t *target) (c net.Conn, early
 		if ended := release(); ended && err == nil {
 			err = ctx.Err()
 		}
-		if err != nil {
+		if c == nil || err != nil { // c is nil also when a function of cfg.TLS panics
 			_ = raw.Close()
 			c = nil
 		}
 	}()
-	c = raw
+	through := raw
 	if proxy.Scheme == "https" {
 		tc := tls.Client(raw, tlsConfig(cfg.TLS, proxy.Hostname()))
 		if err := tc.HandshakeContext(ctx); err != nil {
 			return nil, false, fmt.Errorf("proxy: TLS handshake: %w", err)
 		}
-		c = tc
+		through = tc
 	}
-	early, err = tunnel(c, proxy, t.addr)
-	return c, early, err
+	early, err = tunnel(through, proxy, t.addr)
+	return through, early, err
 }
 
 // proxyFor returns the proxy to use, nil for none.
