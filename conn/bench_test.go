@@ -44,21 +44,24 @@ func block(b *testing.B, enc codec.Encoding) []byte {
 	return frames
 }
 
-// tap is a network connection that, once it is turned, delivers a block as
-// often as it is told to, in place of what the server sends: reading from it
-// costs a copy.
+// tap is a network connection that, once it is turned, delivers what the server
+// sends next and then a block as often as it is told to: reading from it costs
+// a copy.
 type tap struct {
 	net.Conn
-	turned atomic.Bool
-	open   chan int // how many blocks to deliver
-	block  []byte
-	rest   []byte
-	left   int
+	turned  atomic.Bool
+	flowing bool     // no more reads from the server
+	open    chan int // how many blocks to deliver
+	block   []byte
+	rest    []byte
+	left    int
 }
 
 func (t *tap) Read(p []byte) (int, error) {
-	if !t.turned.Load() {
-		return t.Conn.Read(p)
+	if !t.flowing {
+		n, err := t.Conn.Read(p)
+		t.flowing = t.turned.Load()
+		return n, err
 	}
 	if len(t.rest) == 0 {
 		if t.left == 0 {
@@ -140,8 +143,7 @@ func lossless() []stream.Option {
 // the same frames that decodes them on the spot.
 func BenchmarkReceive(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
-		tp := &tap{open: make(chan int, 1), block: block(b, codec.BARE)}
-		tp.turned.Store(true)
+		tp := &tap{flowing: true, open: make(chan int, 1), block: block(b, codec.BARE)}
 		blocks := (b.N + blockEvents - 1) / blockEvents
 		tp.open <- blocks
 		close(tp.open)
