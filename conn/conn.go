@@ -34,7 +34,7 @@ type Conn struct {
 	counters counters
 	seq      uint64 // messages read so far; the reader's
 
-	routes atomic.Pointer[map[string]*topic] // what the reader looks up
+	routes atomic.Pointer[map[string]*topic] // what the reader looks up; see table
 
 	mu        sync.Mutex // never held while blocking or calling user code
 	err       error      // set once, when closed
@@ -99,8 +99,6 @@ func newConn(ctx context.Context, cfg Config) *Conn {
 			c.log.Error("callback panicked", "actor", c.cfg.Actor, "panic", fmt.Sprint(r), "stack", string(stack))
 		}
 	}
-	routes := make(map[string]*topic)
-	c.routes.Store(&routes)
 	return c
 }
 

@@ -90,7 +90,7 @@ func (l *link) message(quit context.Context, payload []byte) error {
 
 // event copies an event to the subscriptions that want it.
 func (l *link) event(quit context.Context, name, args []byte) {
-	t := (*l.c.routes.Load())[string(name)]
+	t := l.c.table()[string(name)]
 	if t == nil || !l.up.Load() {
 		l.c.counters.unwanted.Add(1)
 		return

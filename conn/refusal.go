@@ -68,7 +68,7 @@ func (c *Conn) judge(l *link, err error) bool {
 	for _, f := range guilty.feeds {
 		c.detach(f)
 	}
-	c.publish()
+	c.routes.Store(nil)
 	c.mu.Unlock()
 	reason := &SubscriptionError{Event: guilty.name, Err: err}
 	for _, f := range guilty.feeds {

@@ -97,7 +97,7 @@ func (c *Conn) subscribe(events []string, cfg stream.Config) (*feed, error) {
 		feeds := append(old.feeds[:len(old.feeds):len(old.feeds)], f)
 		c.topics[i] = &topic{name: name, feeds: feeds, standing: old.standing}
 	}
-	c.publish()
+	c.routes.Store(nil)
 	c.mu.Unlock()
 	c.poke()
 	return f, nil
@@ -113,13 +113,20 @@ func (c *Conn) send(l *link, t *topic) {
 	c.out.push(item{frame: codec.AppendSubscription(nil, c.cfg.Encoding, t.name, true)})
 }
 
-// publish gives the reader the new table; Conn.mu is held.
-func (c *Conn) publish() {
+// table returns the topics by name, for the reader. Changes drop the table, and
+// it is made anew when an event comes, so that many changes in a row cost one.
+func (c *Conn) table() map[string]*topic {
+	if routes := c.routes.Load(); routes != nil {
+		return *routes
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	routes := make(map[string]*topic, len(c.topics))
 	for _, t := range c.topics {
 		routes[t.name] = t
 	}
 	c.routes.Store(&routes)
+	return routes
 }
 
 // unsubscribe takes f out of its topics, and drops those on the server that
@@ -129,13 +136,13 @@ func (c *Conn) unsubscribe(f *feed) {
 	c.mu.Lock()
 	if c.err == nil {
 		c.detach(f)
-		c.publish()
+		c.routes.Store(nil)
 	}
 	c.mu.Unlock()
 	c.poke()
 }
 
-// detach is unsubscribe under Conn.mu, without publishing.
+// detach is unsubscribe under Conn.mu, without dropping the table.
 func (c *Conn) detach(f *feed) {
 	for _, name := range f.names {
 		i := c.topicIndex(name)
@@ -165,7 +172,7 @@ func (c *Conn) detach(f *feed) {
 func (c *Conn) takeFeeds() []*feed {
 	feeds := c.allFeeds()
 	c.topics = nil
-	c.publish()
+	c.routes.Store(nil)
 	return feeds
 }
 
