@@ -3,6 +3,7 @@ package conn_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -311,6 +312,32 @@ func TestSubscribeRefusesWhatCannotWork(t *testing.T) {
 		c.Close()
 		if _, err := c.Subscribe([]string{tick}).Next(t.Context()); !errors.Is(err, conn.ErrClosed) {
 			t.Errorf("after Close: %v", err)
+		}
+	})
+}
+
+// A request that was meant for a link that is lost must not be sent on the next
+// one beside the request that opening it makes.
+func TestSubscribeWhileTheLinkIsLostIsSentOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		c := connect(t, config(gw))
+		ready(t, c)
+		for i := range 100 {
+			name := fmt.Sprint("event", i)
+			c.Reconnect()
+			sub := c.Subscribe([]string{name})
+			gc, err := gw.WaitConn(t.Context(), i+1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := gc.WaitSubscribed(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if sent := len(gc.Messages(rivettest.IsSubscribe(name))); sent != 1 {
+				t.Fatalf("link %d: sent %d times", i+1, sent)
+			}
+			sub.Close()
 		}
 	})
 }
