@@ -42,8 +42,20 @@ func (h *Handle) connect(ctx context.Context, set *connectSettings) *conn.Conn {
 	c := h.client
 	cfg := set.link
 	cfg.Actor, cfg.Name, cfg.Key, cfg.Addressing = h.String(), h.name, h.key, h.addressing
-	cfg.Target = func(ctx context.Context) (*conn.Target, error) {
-		return h.dialTarget(ctx, set, "/connect")
+	var at *target // of the attempt; both functions run on one goroutine
+	cfg.Target = func(ctx context.Context) (target *conn.Target, err error) {
+		at = nil
+		target, at, err = h.dialTarget(ctx, set, "/connect")
+		return target, err
+	}
+	cfg.Retry = func(f conn.Failure) bool {
+		if at != nil {
+			c.learnLink(at, f.Err, f.Connected)
+		}
+		if set.link.Retry != nil {
+			return set.link.Retry(f)
+		}
+		return !f.Permanent
 	}
 	if len(set.errs) > 0 {
 		return conn.NewClosed(cfg, errors.Join(set.errs...))
@@ -62,24 +74,24 @@ func (h *Handle) connect(ctx context.Context, set *connectSettings) *conn.Conn {
 }
 
 // dialTarget returns where one attempt to connect goes, with fresh parameters,
-// token and headers.
-func (h *Handle) dialTarget(ctx context.Context, set *connectSettings, path string) (*conn.Target, error) {
+// token and headers, and the target that led there.
+func (h *Handle) dialTarget(ctx context.Context, set *connectSettings, path string) (*conn.Target, *target, error) {
 	c := h.client
 	t, err := c.target(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	header, err := c.extraHeader(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	token, err := c.tokenFor(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	params, err := set.params.encode(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	offer := gateway.Offer{
 		Encoding:      set.link.Encoding.String(),
@@ -95,13 +107,13 @@ func (h *Handle) dialTarget(ctx context.Context, set *connectSettings, path stri
 	target, err := h.route(ctx, t, path, inURL, set.skipReadyWait)
 	c.learn(t, err)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	u, err := url.Parse(target)
 	if err != nil {
-		return nil, errors.New("the endpoint gives no valid URL")
+		return nil, nil, errors.New("the endpoint gives no valid URL")
 	}
-	return &conn.Target{URL: u, Header: header, Protocols: append(gateway.Protocols(offer), set.protocols...)}, nil
+	return &conn.Target{URL: u, Header: header, Protocols: append(gateway.Protocols(offer), set.protocols...)}, t, nil
 }
 
 // GatewayURL returns the URL under which any HTTP or WebSocket client reaches

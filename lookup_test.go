@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -298,6 +299,83 @@ func TestLegacyServer(t *testing.T) {
 	for _, r := range gw.Requests(nil) {
 		if q, _ := url.ParseQuery(r.Query); q.Has("rvt-method") {
 			t.Errorf("%s?%s", r.Path, r.Query)
+		}
+	}
+}
+
+// openers are the two ways to open a socket to an actor.
+var openers = map[string]func(context.Context, *rivet.Handle) error{
+	"connection": func(ctx context.Context, h *rivet.Handle) error {
+		c := h.Connect(ctx)
+		defer c.Close()
+		return c.Ready(ctx)
+	},
+	"raw WebSocket": func(ctx context.Context, h *rivet.Handle) error {
+		ws, err := h.WebSocket(ctx, "x")
+		if err != nil {
+			return err
+		}
+		defer ws.Close()
+		for _, err := range ws.Messages(ctx) {
+			return err
+		}
+		return io.EOF
+	},
+}
+
+func greet(_ context.Context, c *rivettest.Conn) { c.SendText("hello") }
+
+// Sockets learn from their failures as calls do: the endpoint is asked again
+// when the place it named is gone, or refuses the token.
+func TestSocketsAskForMetadataAgain(t *testing.T) {
+	noEnv(t)
+	for name, open := range openers {
+		t.Run(name+", moved", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				places := []*rivettest.Gateway{
+					newGateway2(t, rivettest.InMemoryAt("old.invalid:80")),
+					newGateway2(t, rivettest.InMemoryAt("new.invalid:80")),
+				}
+				app := newGateway2(t, rivettest.InMemory(), rivettest.RedirectTo(places[0].Endpoint(), "", ""))
+				app.Route(places...)
+				for _, gw := range places {
+					gw.Actor("counter").OnWebSocket(greet)
+				}
+				h := app.Client(t).GetOrCreate("counter", nil)
+				if err := open(t.Context(), h); err != nil {
+					t.Fatal(err)
+				}
+				app.SetMetadata(map[string]any{"clientEndpoint": places[1].Endpoint()})
+				places[0].Down()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				if err := open(ctx, h); err != nil {
+					t.Errorf("after the move: %v", err)
+				}
+				if n := len(app.Requests(isMetadata)); n != 2 {
+					t.Errorf("%d lookups", n)
+				}
+			})
+		})
+		for how, step := range map[string]rivettest.Step{
+			"by the actor's gateway": rivettest.Fail(rivettest.Error("api", "unauthorized", "m", nil)),
+			"in the handshake":       rivettest.Status(401, `{"group":"api","code":"unauthorized","message":"m"}`),
+		} {
+			t.Run(name+", refused "+how, func(t *testing.T) {
+				gw := newGateway(t)
+				gw.Actor("counter").OnWebSocket(greet)
+				gw.Script(step)
+				h := gw.Client(t).GetOrCreate("counter", nil)
+				if err := open(t.Context(), h); !errors.Is(err, rivet.ErrUnauthorized) {
+					t.Errorf("refused: %v", err)
+				}
+				if err := open(t.Context(), h); err != nil {
+					t.Errorf("the next one: %v", err)
+				}
+				if n := len(gw.Requests(isMetadata)); n != 2 {
+					t.Errorf("%d lookups", n)
+				}
+			})
 		}
 	}
 }

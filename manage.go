@@ -303,3 +303,14 @@ func (c *Client) learn(t *target, err error) {
 		c.forget(t)
 	}
 }
+
+// learnLink is learn for a socket that could not be opened, or was opened and
+// has ended.
+func (c *Client) learnLink(t *target, err error, opened bool) {
+	var answer *codec.Error
+	var closed *CloseError
+	if !opened && !errors.As(err, &answer) && !errors.As(err, &closed) {
+		err = &notSentError{err} // nobody was there to say why
+	}
+	c.learn(t, err)
+}

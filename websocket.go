@@ -69,18 +69,22 @@ func (h *Handle) WebSocket(ctx context.Context, path string, opts ...ConnectOpti
 		return nil, wrap("open WebSocket to", h, err)
 	}
 	var hs *ws.Handshake
+	var at *target
 	err = h.client.retry(ctx, func() (verdict, error) {
-		target, err := h.dialTarget(ctx, set, path)
-		if err != nil {
+		var target *conn.Target
+		var err error
+		if target, at, err = h.dialTarget(ctx, set, path); err != nil {
 			return unsent(err, h.addressing), err
 		}
-		hs, err = dial(ctx, set, target)
+		if hs, err = dial(ctx, set, target); err != nil && ctx.Err() == nil {
+			h.client.learnLink(at, err, false)
+		}
 		return judge(err, h.addressing, false), err
 	})
 	if err != nil {
 		return nil, wrap("open WebSocket to", h, err)
 	}
-	w := newWebSocket(h.client, set.link, hs)
+	w := newWebSocket(h.client, set.link, hs, at)
 	if !h.client.keepSocket(w) {
 		_ = w.Close()
 		return nil, wrap("open WebSocket to", h, ErrClosed)
@@ -113,7 +117,7 @@ func dial(ctx context.Context, set *connectSettings, target *conn.Target) (*ws.H
 	return hs, err
 }
 
-func newWebSocket(c *Client, cfg conn.Config, hs *ws.Handshake) *WebSocket {
+func newWebSocket(c *Client, cfg conn.Config, hs *ws.Handshake, at *target) *WebSocket {
 	orElse := func(d, standard time.Duration) time.Duration {
 		if d == 0 {
 			return standard
@@ -142,6 +146,7 @@ func newWebSocket(c *Client, cfg conn.Config, hs *ws.Handshake) *WebSocket {
 			err = *cause
 		}
 		w.err = err
+		c.learnLink(at, err, true)
 		_ = w.nc.Close()
 		close(w.gone)
 		wg.Wait()
