@@ -2,9 +2,11 @@ package rivet
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,6 +127,17 @@ func checkHeaders(h http.Header) error {
 		}
 	}
 	return nil
+}
+
+// canonical returns a copy of h under canonical names, by which headers are
+// compared, replaced and withheld. Copies of one name become one.
+func canonical(h http.Header) http.Header {
+	out := make(http.Header, len(h))
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		to := http.CanonicalHeaderKey(name)
+		out[to] = append(out[to], h[name]...)
+	}
+	return out
 }
 
 // ownHeader reports whether a header belongs to the protocol or to the

@@ -379,3 +379,29 @@ func TestSocketsAskForMetadataAgain(t *testing.T) {
 		}
 	}
 }
+
+// Headers are those of their canonical names, however they are written.
+func TestHeadersOfAnyCase(t *testing.T) {
+	c, r := answering(t, func(s seenRequest) string {
+		if strings.HasPrefix(s.url, "https://app.test/") {
+			return `{"clientEndpoint":"https://engine.test"}`
+		}
+		return `{"runtime":"engine","version":"2.3.19"}`
+	}, rivet.WithHeaders(http.Header{"authorization": {"Bearer secret"}, "user-agent": {"mine"}, "x-tenant": {"a"}, "X-Tenant": {"b"}}))
+	if _, err := c.GetOrCreate("a", nil).Resolve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range r.requests() {
+		for name, values := range s.header {
+			if name != http.CanonicalHeaderKey(name) {
+				t.Errorf("%s got the header %q", s.url, name)
+			}
+			if strings.EqualFold(name, "Authorization") && i > 0 {
+				t.Errorf("%s got %q", s.url, values)
+			}
+		}
+		if len(s.header.Values("User-Agent")) != 1 || s.header.Get("User-Agent") != "mine" || len(s.header.Values("X-Tenant")) != 2 {
+			t.Errorf("%s got %v", s.url, s.header)
+		}
+	}
+}

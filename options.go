@@ -152,7 +152,7 @@ func WithEncoding(enc codec.Encoding) Option {
 // WithHeaders adds headers to every request and WebSocket handshake. They may
 // replace User-Agent, but not what the protocol sets.
 func WithHeaders(h http.Header) Option {
-	h = h.Clone()
+	h = canonical(h)
 	return clientOption(func(s *settings) {
 		if err := checkHeaders(h); err != nil {
 			s.errs = append(s.errs, err)

@@ -2,6 +2,7 @@ package rivet
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/rivet-go/rivet/conn"
@@ -89,9 +90,7 @@ func (c *Client) extraHeader(ctx context.Context, t *target) (http.Header, error
 		if err != nil {
 			return nil, &callbackError{"headers function", err}
 		}
-		for name, values := range more {
-			h[http.CanonicalHeaderKey(name)] = values
-		}
+		maps.Copy(h, canonical(more))
 	}
 	if t.foreign {
 		// As net/http does with redirects to other hosts.
