@@ -50,8 +50,9 @@ func (h *Handle) roundTrip(req *http.Request) (_ *http.Response, executed bool, 
 	if err != nil {
 		return nil, false, err
 	}
+	open := false // whether the response's body ends it
 	defer func() {
-		if err != nil {
+		if !open {
 			end()
 		}
 	}()
@@ -83,6 +84,7 @@ func (h *Handle) roundTrip(req *http.Request) (_ *http.Response, executed bool, 
 	}
 	resp.Body = endingBody(ctx, resp.Body, end)
 	resp.Request = req
+	open = true
 	return resp, false, nil
 }
 
@@ -146,10 +148,11 @@ func mergeRaw(caller, ours http.Header) http.Header {
 	if h == nil {
 		h = http.Header{}
 	}
-	for _, name := range []string{
-		gateway.HeaderTarget, gateway.HeaderActor, gateway.HeaderToken, gateway.HeaderSkipReadyWait, gateway.HeaderParams,
-	} {
-		h.Del(name)
+	for name := range h {
+		switch http.CanonicalHeaderKey(name) {
+		case gateway.HeaderTarget, gateway.HeaderActor, gateway.HeaderToken, gateway.HeaderSkipReadyWait, gateway.HeaderParams:
+			delete(h, name)
+		}
 	}
 	for name, values := range ours {
 		if _, has := h[name]; !has {

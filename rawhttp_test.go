@@ -273,3 +273,45 @@ func TestRawHTTPEndsWithTheClient(t *testing.T) {
 		t.Errorf("body ends with %v", err)
 	}
 }
+
+// A panic in a function of the program's leaves nothing under way.
+func TestRawHTTPAfterAPanicOfItsUser(t *testing.T) {
+	c := newClient(t, &recorder{})
+	h := c.GetOrCreate("a", nil, rivet.WithParamsFunc(func(context.Context) (any, error) { panic("params") }))
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		req, _ := http.NewRequest("GET", "http://actor/", nil)
+		_, _ = h.Do(req)
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// Headers of the protocol do not pass under whatever name.
+func TestRawHTTPHeadersOfAnyCase(t *testing.T) {
+	r := &recorder{}
+	req, _ := http.NewRequest("GET", "http://actor/", nil)
+	for _, name := range []string{"X-Rivet-Target", "X-Rivet-Actor", "X-Rivet-Token", "X-Rivet-Conn-Params", "X-Mine"} {
+		req.Header[name], req.Header[strings.ToLower(name)] = []string{"forged"}, []string{"forged"}
+	}
+	resp, err := newClient(t, r).GetOrCreate("a", nil).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	for name := range r.requests()[0].header {
+		if strings.HasPrefix(strings.ToLower(name), "x-rivet-") {
+			t.Errorf("%s was sent", name)
+		}
+	}
+	if len(req.Header) != 10 || len(r.requests()[0].header["x-mine"]) != 1 {
+		t.Error("other headers were changed")
+	}
+}
