@@ -1,6 +1,7 @@
 package rivet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -33,7 +34,8 @@ type viewPart struct {
 	option string
 	state  reflect.Type
 	event  string
-	fold   any // func(*conn.Frame, *step[S]) error of a Fold
+	fold   any  // func(*conn.Frame, *step[S]) error of a Fold
+	empty  bool // a function is nil
 }
 
 // viewSettings is the same, typed.
@@ -45,11 +47,12 @@ type viewSettings[S any] struct {
 }
 
 // Fold makes a View follow an event: f returns the state after the event. f
-// may change the state in place and return it; it runs under the View's lock
-// and must not call its methods.
+// may change the state in place and return it, and make what the event holds a
+// part of it; it runs under the View's lock and must not call its methods.
 func Fold[S, T any](e Event[T], f func(S, T) S) ViewOption {
 	return viewOption(func(o *viewOptions) {
 		decoder := codec.DecoderFor[T]()
+		holds := shares(reflect.TypeFor[T](), nil)
 		fold := func(frame *conn.Frame, dst *step[S]) error {
 			var event T
 			if err := decoder.DecodeArgs(frame.Encoding, frame.Args, &event); err != nil {
@@ -57,12 +60,26 @@ func Fold[S, T any](e Event[T], f func(S, T) S) ViewOption {
 			}
 			dst.seq = frame.Seq
 			dst.apply = func(s S) S { return f(s, event) }
+			if holds {
+				// While a snapshot is on its way the event is folded into two
+				// states, and what it holds can be part of one only.
+				args, enc, used := bytes.Clone(frame.Args), frame.Encoding, false
+				dst.apply = func(s S) S {
+					e := event
+					if used {
+						e = *new(T)
+						_ = decoder.DecodeArgs(enc, args, &e) // as it did before
+					}
+					used = true
+					return f(s, e)
+				}
+			}
 			if has, ok := o.versions[reflect.TypeFor[T]()].(func(S, T) bool); ok {
 				dst.stale = func(s S) bool { return has(s, event) }
 			}
 			return nil
 		}
-		o.parts = append(o.parts, viewPart{"Fold", reflect.TypeFor[S](), string(e), fold})
+		o.parts = append(o.parts, viewPart{"Fold", reflect.TypeFor[S](), string(e), fold, f == nil})
 	})
 }
 
@@ -75,7 +92,7 @@ func Versioned[S, T any](state func(S) uint64, event func(T) uint64) ViewOption 
 		if o.versions == nil {
 			o.versions = make(map[reflect.Type]any)
 		}
-		o.parts = append(o.parts, viewPart{option: "Versioned", state: reflect.TypeFor[S]()})
+		o.parts = append(o.parts, viewPart{option: "Versioned", state: reflect.TypeFor[S](), empty: state == nil || event == nil})
 		o.versions[reflect.TypeFor[T]()] = func(s S, t T) bool { return event(t) <= state(s) }
 	})
 }
@@ -111,6 +128,8 @@ func newViewSettings[S any](opts []ViewOption) (viewSettings[S], error) {
 		switch {
 		case part.state != want:
 			errs = append(errs, &ConfigError{Field: part.option, Rule: fmt.Sprintf("is for a state of %v, the view is of %v", part.state, want)})
+		case part.empty:
+			errs = append(errs, &ConfigError{Field: part.option, Rule: "must not be given nil"})
 		case fold == nil: // Versioned
 		case slices.Contains(set.events, part.event):
 			errs = append(errs, &ConfigError{Field: part.option, Rule: fmt.Sprintf("is given twice for the event %q", part.event)})
@@ -126,6 +145,8 @@ func newViewSettings[S any](opts []ViewOption) (viewSettings[S], error) {
 		var ok bool
 		if set.clone, ok = o.clone.(func(S) S); !ok {
 			errs = append(errs, &ConfigError{Field: "Clone", Rule: fmt.Sprintf("is %T, the view is of %v", o.clone, want)})
+		} else if set.clone == nil {
+			errs = append(errs, &ConfigError{Field: "Clone", Rule: "must not be given nil"})
 		}
 	} else if shares(want, nil) {
 		errs = append(errs, &ConfigError{Field: "Clone", Rule: fmt.Sprintf("is missing: %v holds maps, slices or pointers", want)})

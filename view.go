@@ -90,7 +90,11 @@ func NewView[S any](c *conn.Conn, snapshot func(context.Context, Caller) (S, err
 	}
 	v.life, v.stop = context.WithCancel(context.Background())
 	var err error
-	if v.set, err = newViewSettings[S](opts); err != nil {
+	v.set, err = newViewSettings[S](opts)
+	if snapshot == nil {
+		err = errors.Join(err, &ConfigError{Field: "NewView", Rule: "needs a function that takes the snapshot"})
+	}
+	if err != nil {
 		v.end(err)
 		return v
 	}

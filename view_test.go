@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -394,12 +395,19 @@ func TestViewOfMapsNeedsClone(t *testing.T) {
 			"no fold":               {rivet.Clone(maps.Clone[people])},
 			"event twice":           {rivet.Clone(maps.Clone[people]), fold, fold},
 			"clone of another":      {rivet.Clone(maps.Clone[map[string]int]), fold},
+			"clone without a func":  {rivet.Clone[people](nil), fold},
+			"fold without a func":   {rivet.Clone(maps.Clone[people]), rivet.Fold[people, added](addEv, nil)},
+			"versions without":      {rivet.Clone(maps.Clone[people]), fold, rivet.Versioned[people, added](nil, nil)},
 		} {
 			v := rivet.NewView(c, snapshot, opts...)
 			if err := v.Ready(t.Context()); !errors.As(err, &bad) {
 				t.Errorf("%s: %v", name, err)
 			}
 			v.Close()
+		}
+
+		if err := rivet.NewView[people](c, nil, rivet.Clone(maps.Clone[people]), fold).Err(); !errors.As(err, &bad) {
+			t.Errorf("no snapshot function: %v", err)
 		}
 
 		v := rivet.NewView(c, snapshot, rivet.Clone(maps.Clone[people]), fold)
@@ -437,6 +445,53 @@ func TestViewSurvivesPanicsOfItsUser(t *testing.T) {
 		synctest.Wait()
 		if err := v.Err(); err == nil || errors.Is(err, rivet.ErrClosed) {
 			t.Errorf("after a fold that panicked: %v", err)
+		}
+	})
+}
+
+type roster struct {
+	Names   []string
+	Version int
+}
+
+type named struct {
+	Names   []string
+	Version int
+}
+
+// A fold may make what an event holds a part of the state, and change it there.
+// While a snapshot is on its way, an event is folded into two states.
+func TestViewFoldsMayKeepWhatAnEventHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gw := rivettest.NewGateway(t, rivettest.InMemory())
+		a := gw.Actor("roster")
+		snapshots := 0
+		a.Handle("get", func(_ context.Context, r *rivettest.Request) (any, error) {
+			if snapshots++; snapshots == 4 { // of the refresh: its reply is overtaken
+				a.Emit("set", named{Names: []string{"a"}, Version: 1})
+				a.Emit("mark", 2)
+			}
+			return roster{}, nil
+		})
+		c := gw.Client(t).GetOrCreate("roster", nil).Connect(t.Context())
+		v := rivet.NewView(c, func(ctx context.Context, c rivet.Caller) (roster, error) {
+			r, err := rivet.Call[roster](ctx, c, "get")
+			<-time.After(time.Second) // the events are there before the snapshot is
+			return r, err
+		},
+			rivet.Clone(func(r roster) roster { r.Names = slices.Clone(r.Names); return r }),
+			rivet.Versioned(func(r roster) uint64 { return uint64(r.Version) }, func(n named) uint64 { return uint64(n.Version) }),
+			rivet.Versioned(func(r roster) uint64 { return uint64(r.Version) }, func(n int) uint64 { return uint64(n) }),
+			rivet.Fold(rivet.Event[named]("set"), func(r roster, n named) roster { return roster(n) }),
+			rivet.Fold(rivet.Event[int]("mark"), func(r roster, n int) roster {
+				r.Names[0] += "!"
+				r.Version = n
+				return r
+			}))
+		defer v.Close()
+		<-time.After(rivet.DefaultRefresh + 5*time.Second)
+		if now, _ := v.Value(); snapshots != 4 || now.Version != 2 || len(now.Names) != 1 || now.Names[0] != "a!" {
+			t.Errorf("%+v after %d snapshots", now, snapshots)
 		}
 	})
 }
