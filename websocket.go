@@ -353,11 +353,12 @@ func (w *WebSocket) read(r *ws.Reader) error {
 // deliver hands m to a loop over Messages, or drops it when the socket closes.
 func (w *WebSocket) deliver(m Message) {
 	w.holding.Store(true)
-	defer w.holding.Store(false)
 	select {
 	case w.messages <- m:
 	case <-w.quit:
 	}
+	w.heard.Store(true) // for the answer to a ping, which could not be read meanwhile
+	w.holding.Store(false)
 }
 
 func (w *WebSocket) readError(err error) error {

@@ -210,6 +210,28 @@ func TestWebSocketLiveness(t *testing.T) {
 			}
 		})
 	})
+	// Whoever takes a message at the last moment leaves no time to hear more.
+	t.Run("taken late", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			gw := newGateway2(t, rivettest.InMemory())
+			gw.Actor("counter").OnWebSocket(func(ctx context.Context, c *rivettest.Conn) { greet(ctx, c); echo(ctx, c) })
+			gw.Script(rivettest.NoPongs())
+			ws, err := gw.Client(t, rivet.WithPing(20*time.Second, 10*time.Second)).GetOrCreate("counter", nil).WebSocket(t.Context(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ws.Close()
+			start := time.Now()
+			<-time.After(30*time.Second - 1)
+			var final error
+			for _, err := range ws.Messages(t.Context()) {
+				final = err
+			}
+			if took := time.Since(start); final == nil || took != 50*time.Second {
+				t.Errorf("%v after %v", final, took)
+			}
+		})
+	})
 	t.Run("untaken", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			gw := newGateway2(t, rivettest.InMemory())
