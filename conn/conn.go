@@ -50,7 +50,7 @@ type Conn struct {
 	topics    []*topic            // in the order of subscribing
 	late      []late              // of the current link, in the order of sending
 	listeners map[*listener]struct{}
-	ids       Info
+	ids       atomic.Pointer[Info] // replaced with each link, under mu
 
 	probation time.Duration // how long a suspect is tried alone; see judge
 	leftGen   uint64        // link on which a topic was last dropped unproved,
@@ -81,16 +81,15 @@ func NewClosed(cfg Config, cause error) *Conn {
 func newConn(ctx context.Context, cfg Config) *Conn {
 	cfg = cfg.withDefaults()
 	c := &Conn{
-		cfg:   cfg,
-		log:   cfg.Logger,
-		done:  make(chan struct{}),
-		kick:  make(chan struct{}, 1),
-		wake:  make(chan struct{}, 1),
-		calls: make(map[uint64]*pending),
-		ids:   Info{Name: cfg.Name, Key: cfg.Key},
-
+		cfg:       cfg,
+		log:       cfg.Logger,
+		done:      make(chan struct{}),
+		kick:      make(chan struct{}, 1),
+		wake:      make(chan struct{}, 1),
+		calls:     make(map[uint64]*pending),
 		probation: probation,
 	}
+	c.ids.Store(&Info{Name: cfg.Name, Key: cfg.Key})
 	c.quit, c.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.machine = newMachine(func(s State) { c.onStatus.fire(&c.callbacks, s.Status) })
 	c.callbacks.onPanic = cfg.OnPanic
@@ -153,9 +152,7 @@ type Info struct {
 
 // Info returns what is known of the actor and the latest link.
 func (c *Conn) Info() Info {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ids
+	return *c.ids.Load()
 }
 
 // Done is closed when the connection has ended and its supervisor, reader and

@@ -206,7 +206,7 @@ func (l *link) open(actorID, connectionID string) {
 	first := c.counters.links.Add(1) == 1
 	l.connectedAt = now
 	l.info = OpenInfo{Actor: c.cfg.Actor, ActorID: actorID, ConnectionID: connectionID, Reconnect: !first}
-	c.ids.ActorID, c.ids.ConnectionID = actorID, connectionID
+	c.ids.Store(&Info{Name: c.cfg.Name, Key: c.cfg.Key, ActorID: actorID, ConnectionID: connectionID})
 	c.link = l
 	c.late = nil // those that were sent late before come first now
 	var head []item
