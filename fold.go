@@ -85,8 +85,8 @@ func Fold[S, T any](e Event[T], f func(S, T) S) ViewOption {
 
 // Versioned makes a View exact on any host: state tells the version of a
 // state, event the version that the state has after an event, and an event
-// whose version the state has already is left out. It holds for all events with that
-// type of argument.
+// whose version the state has already is left out. It holds for all events with
+// that type of argument.
 func Versioned[S, T any](state func(S) uint64, event func(T) uint64) ViewOption {
 	return viewOption(func(o *viewOptions) {
 		if o.versions == nil {

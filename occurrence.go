@@ -22,8 +22,9 @@ import (
 //	for entry, err := range Story.All(ctx, c) { … }
 //
 // [OneOf] and [AnyOf] make one. Its forms are those of an [Event] that carry
-// errors, and On. It does not change, and may be shared. A mistake, such as no event or an event named twice, is
-// the error with which its subscriptions end, a [*ConfigError].
+// errors, and On; its Stream has the others. It does not change, and may be
+// shared. A mistake, such as no event or an event named twice, is the error with
+// which its subscriptions end, a [*ConfigError].
 type Events[S any] struct {
 	names   []string
 	decoder map[string]func(f *conn.Frame, dst *S) error
