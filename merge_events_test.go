@@ -51,6 +51,7 @@ func TestMergeEventsOfManyConnections(t *testing.T) {
 		const n, rounds = 100, 20
 		gw := newGateway2(t, rivettest.InMemory())
 		conns := fleet(t, gw, n)
+		synctest.Wait() // the gateway may still be starting what serves a connection
 		before := runtime.NumGoroutine()
 		g := rivet.MergeEvents(changed)
 		for _, c := range conns {
