@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rivet-go/rivet"
+	"github.com/rivet-go/rivet/conn"
 	"github.com/rivet-go/rivet/rivettest"
 )
 
@@ -403,5 +404,16 @@ func TestHeadersOfAnyCase(t *testing.T) {
 		if len(s.header.Values("User-Agent")) != 1 || s.header.Get("User-Agent") != "mine" || len(s.header.Values("X-Tenant")) != 2 {
 			t.Errorf("%s got %v", s.url, s.header)
 		}
+	}
+}
+
+// WithRetry has the last word, although the client listens too.
+func TestRetryIsTheProgramsChoice(t *testing.T) {
+	gw := newGateway(t)
+	gw.Script(rivettest.Status(401, ""))
+	c := gw.Client(t).GetOrCreate("counter", nil).Connect(t.Context(), rivet.WithRetry(func(conn.Failure) bool { return true }))
+	defer c.Close()
+	if err := c.Ready(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
