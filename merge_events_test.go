@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/conn"
+	"github.com/rivet-go/rivet/internal/testgoroutines"
 	"github.com/rivet-go/rivet/rivettest"
 	"github.com/rivet-go/rivet/stream"
 )
@@ -52,13 +52,13 @@ func TestMergeEventsOfManyConnections(t *testing.T) {
 		gw := newGateway2(t, rivettest.InMemory())
 		conns := fleet(t, gw, n)
 		synctest.Wait() // the gateway may still be starting what serves a connection
-		before := runtime.NumGoroutine()
+		before := testgoroutines.Count()
 		g := rivet.MergeEvents(changed)
 		for _, c := range conns {
 			g.Add(c)
 		}
 		synctest.Wait()
-		if now := runtime.NumGoroutine(); now > before || g.Len() != n {
+		if now := testgoroutines.Count(); now > before || g.Len() != n {
 			t.Errorf("%d connections, %d goroutines more", g.Len(), now-before)
 		}
 		<-time.After(time.Hour)

@@ -130,11 +130,14 @@ func mustBe(t *testing.T, v *rivet.View[sum], want sum) {
 func TestViewFollowsEventsAfterItsSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := newSummer(t)
-		s.with(func() { s.now = sum{Total: 100, Version: 7} })
-		v := follow(t, c)
-		if _, ok := v.Value(); ok {
-			t.Error("value before the first snapshot")
-		}
+		var v *rivet.View[sum]
+		s.with(func() { // no snapshot is answered meanwhile
+			s.now = sum{Total: 100, Version: 7}
+			v = follow(t, c)
+			if _, ok := v.Value(); ok {
+				t.Error("value before the first snapshot")
+			}
+		})
 		if err := v.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}

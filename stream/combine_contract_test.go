@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rivet-go/rivet/internal/testgoroutines"
 )
 
 func init() {
@@ -178,10 +179,10 @@ func TestCombinersNeedNoGoroutine(t *testing.T) {
 		"CombineAll": anyOf(CombineAll(two...)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := runtime.NumGoroutine()
+			before := testgoroutines.Count()
 			seen := 0
 			for range s.All(t.Context()) {
-				if now := runtime.NumGoroutine(); now > before {
+				if now := testgoroutines.Count(); now > before {
 					t.Fatalf("%d goroutines more", now-before)
 				}
 				if seen++; seen == 2 {

@@ -2,10 +2,10 @@ package stream_test
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"testing"
 
+	"github.com/rivet-go/rivet/internal/testgoroutines"
 	"github.com/rivet-go/rivet/stream"
 )
 
@@ -39,12 +39,12 @@ func TestConcatReleasesFirst(t *testing.T) {
 			yield(1)
 		})
 	}
-	before := runtime.NumGoroutine()
+	before := testgoroutines.Count()
 	for _, err := range stream.Concat(one("a"), one("b")).All(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now := runtime.NumGoroutine(); now > before {
+		if now := testgoroutines.Count(); now > before {
 			t.Errorf("%d goroutines more", now-before)
 		}
 	}

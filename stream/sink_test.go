@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rivet-go/rivet/internal/testgoroutines"
 	"github.com/rivet-go/rivet/stream"
 )
 
@@ -308,7 +308,7 @@ func TestSeqErr(t *testing.T) {
 // released.
 func TestChanCloses(t *testing.T) {
 	inBubble(t, func(t *testing.T, source func(string) stream.Stream[string]) {
-		before := runtime.NumGoroutine()
+		before := testgoroutines.Count()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var err error
@@ -324,7 +324,7 @@ func TestChanCloses(t *testing.T) {
 		if err != context.Canceled {
 			t.Errorf("%v", err)
 		}
-		if now := runtime.NumGoroutine(); now > before {
+		if now := testgoroutines.Count(); now > before {
 			t.Errorf("%d goroutines, %d before", now, before)
 		}
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rivet-go/rivet/internal/testgoroutines"
 	"github.com/rivet-go/rivet/stream"
 )
 
@@ -205,12 +205,12 @@ func TestTimedStartsNoGoroutine(t *testing.T) {
 			for range 100 {
 				many = append(many, op(one, time.Hour).Debounce(time.Hour))
 			}
-			before := runtime.NumGoroutine()
+			before := testgoroutines.Count()
 			for _, err := range stream.Merge(many...).All(t.Context()) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if now := runtime.NumGoroutine(); now > before+10 {
+				if now := testgoroutines.Count(); now > before+10 {
 					t.Errorf("%d goroutines, %d before", now, before)
 				}
 				break

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rivet-go/rivet/internal/testgoroutines"
 	"github.com/rivet-go/rivet/stream"
 )
 
@@ -356,9 +356,9 @@ func TestFlatMapNeedsNoGoroutine(t *testing.T) {
 		return stream.FromSubscription(func() *stream.Subscription[int] { return source(n) })
 	}
 	s := stream.FlatMap(numbers(100), func(n int) stream.Stream[int] { return numbers(n).Take(2) })
-	before := runtime.NumGoroutine()
+	before := testgoroutines.Count()
 	n, err := stream.Merge(s, s).Tap(func(int) {
-		if now := runtime.NumGoroutine(); now > before {
+		if now := testgoroutines.Count(); now > before {
 			t.Fatalf("%d goroutines more", now-before)
 		}
 	}).Count(t.Context())
