@@ -17,7 +17,7 @@ import (
 // TestEndpointVectors configures clients as RivetKit 2.3.19 was, and looks at
 // the request that comes out of it.
 func TestEndpointVectors(t *testing.T) {
-	data, err := os.ReadFile("internal/gateway/testdata/endpoints.json")
+	data, err := os.ReadFile("codec/testdata/vectors/endpoints.json")
 	if err != nil {
 		t.Fatal(err)
 	}

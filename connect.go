@@ -63,9 +63,6 @@ func (h *Handle) connect(ctx context.Context, set *connectSettings) *conn.Conn {
 	if c.closed() {
 		return conn.NewClosed(cfg, ErrClosed)
 	}
-	if _, ok := ctx.Deadline(); ok {
-		c.log.WarnContext(ctx, "rivet: the deadline of the context given to Connect ends the whole connection", "actor", cfg.Actor)
-	}
 	cn := conn.New(ctx, cfg)
 	if !c.keep(cn) {
 		_ = cn.Close()

@@ -247,8 +247,9 @@ func DecodeQueueResult(enc Encoding, body []byte) (QueueResult, error) {
 	return q, nil
 }
 
-// AppendHTTPError appends the body of an HTTP error response. Metadata of
-// another encoding is converted, and left out if that fails.
+// AppendHTTPError appends the body of an HTTP error response. Metadata in
+// JSON is converted to CBOR, and the other way round; it is left out if that
+// fails.
 func AppendHTTPError(dst []byte, enc Encoding, e *Error) []byte {
 	return Server{}.AppendHTTPError(dst, enc, e)
 }

@@ -160,8 +160,8 @@ func AppendEvent(dst []byte, enc Encoding, name string, args []byte) []byte {
 }
 
 // AppendError appends an error, of the call id when hasID, else of the
-// connection. Metadata of another encoding is converted, and left out if that
-// fails.
+// connection. Metadata in JSON is converted to CBOR, and the other way round;
+// it is left out if that fails.
 func AppendError(dst []byte, enc Encoding, e *Error, id uint64, hasID bool) []byte {
 	return Server{}.AppendError(dst, enc, e, id, hasID)
 }

@@ -64,7 +64,7 @@ type Conn struct {
 func New(ctx context.Context, cfg Config) *Conn {
 	c := newConn(ctx, cfg)
 	if _, ok := ctx.Deadline(); ok {
-		c.log.Warn("the context of the connection has a deadline, which bounds its life", "actor", cfg.Actor)
+		c.log.WarnContext(ctx, "the context of the connection has a deadline, which bounds its life", "actor", cfg.Actor)
 	}
 	go c.supervise(ctx)
 	return c

@@ -205,7 +205,7 @@ func keyVectors(t testing.TB) (vectors []struct {
 	Decoded               []string
 }) {
 	t.Helper()
-	data, err := os.ReadFile("testdata/keys.json")
+	data, err := os.ReadFile("../codec/testdata/vectors/keys.json")
 	if err == nil {
 		err = json.Unmarshal(data, &vectors)
 	}

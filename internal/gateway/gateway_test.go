@@ -20,7 +20,7 @@ var rawURL = base64.RawURLEncoding
 
 func vectors[T any](t *testing.T, file string) []T {
 	t.Helper()
-	data, err := os.ReadFile("testdata/" + file)
+	data, err := os.ReadFile("../../codec/testdata/vectors/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
