@@ -42,7 +42,8 @@ func (c *Conn) supervise(life context.Context) {
 	}()
 
 	waits := c.newWaits()
-	for attempt := 1; ; attempt++ {
+	// c.quit may end a little later than life does.
+	for attempt := 1; life.Err() == nil; attempt++ {
 		c.machine.set(State{Status: Connecting, Attempt: attempt, Cause: c.machine.now().Cause})
 		c.counters.attempts.Add(1)
 		l := c.newLink(attempt)
