@@ -39,6 +39,31 @@ func TestCloseWaitsForCallbacksThatRun(t *testing.T) {
 	})
 }
 
+// An event that was on its way to the callback when the connection was closed
+// does not arrive any more.
+func TestCallbackIsNotCalledAfterClose(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		c := connect(t, config(gw))
+		decoding, release := make(chan struct{}), make(chan struct{})
+		sub := conn.SubscribeDecoded(c, []string{tick}, func(*conn.Frame, *int) error {
+			close(decoding)
+			<-release
+			return nil
+		})
+		conn.Listen(c, sub, func(int) { t.Error("called after Close") })
+		if _, err := c.Action(t.Context(), "emit", 1); err != nil {
+			t.Fatal(err)
+		}
+		<-decoding
+		closed := make(chan struct{})
+		go func() { defer close(closed); c.Close() }()
+		synctest.Wait()
+		close(release)
+		<-closed
+		synctest.Wait()
+	})
+}
+
 func TestCloseFromACallbackDoesNotWaitForItself(t *testing.T) {
 	for name, register := range map[string]func(c *conn.Conn, f func()){
 		"On":             func(c *conn.Conn, f func()) { c.On(tick, func(conn.Event) { f() }) },

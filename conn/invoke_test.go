@@ -111,6 +111,36 @@ func TestIdempotentCallSurvivesItsLink(t *testing.T) {
 	})
 }
 
+func TestIdempotentCallsAreSentAgainInOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		gw.Script(rivettest.Unanswered())
+		c := connect(t, config(gw))
+		ready(t, c)
+		const n = 20
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				call := &conn.Call{Name: "echo", Args: []any{i}, Options: conn.CallOptions{Idempotent: true}}
+				if _, err := c.Invoke(t.Context(), call); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait() // so that they are sent in order
+		}
+		gw.Conn(0).Drop()
+		wg.Wait()
+		sent := gw.Conn(1).Messages(rivettest.IsAction("echo"))
+		for i, m := range sent {
+			if m.ID != uint64(i) {
+				t.Fatalf("call %d came at place %d", m.ID, i)
+			}
+		}
+		if len(sent) != n {
+			t.Errorf("%d calls on the second link", len(sent))
+		}
+	})
+}
+
 func TestCancelledCallIsWithdrawnOrMayHaveRun(t *testing.T) {
 	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
 		gw.Script(rivettest.NoInit().Times(1))
@@ -272,6 +302,42 @@ func TestOutboxMakesCallersWaitWhileUp(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	})
+}
+
+// Whoever waits for room must not wait for the next link.
+func TestFullOutboxRefusesWhoWaitsWhenTheLinkIsLost(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		cfg := config(gw)
+		cfg.Outbox = 1
+		c := connect(t, cfg)
+		ready(t, c)
+		gw.Conn(0).PauseReads()
+		ctx, cancel := context.WithCancel(t.Context())
+		results := make(chan error, 20)
+		for range cap(results) {
+			go func() {
+				_, err := c.Action(ctx, "echo", make([]byte, 60<<10)) // more than a pipe takes
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		gw.Down()
+		pass(time.Second)
+		if n := len(results); n != cap(results)-cfg.Outbox {
+			t.Errorf("%d of %d calls have ended", n, cap(results))
+		}
+		cancel()
+		refused := 0
+		for range cap(results) {
+			var full *conn.OutboxFullError
+			if errors.As(<-results, &full) {
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Error("nobody waited for room, so that the test shows nothing")
+		}
 	})
 }
 

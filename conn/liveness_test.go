@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rivet-go/rivet/codec"
@@ -162,6 +163,78 @@ func TestShortStallsDoNotFailASlowCall(t *testing.T) {
 		gc.Reply(m.ID, 1)
 		if err := <-result; err != nil {
 			t.Errorf("call whose reply nothing held up: %v", err)
+		}
+	})
+}
+
+// held makes the reader wait for sub, which has the policy Block and a buffer
+// of one, and returns what lets it go.
+func held(t *testing.T, gc *rivettest.Conn, sub *stream.Subscription[conn.Event]) (release func()) {
+	t.Helper()
+	for i := range 4 {
+		gc.Emit(tick, i)
+	}
+	synctest.Wait()
+	return func() {
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		for range 4 {
+			if _, err := sub.Next(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A reader that was held when the pong was due is given the time for it again:
+// the server may have been held, too, by a window that was full.
+func TestPongHasItsTimeAgainAfterTheReaderWasHeld(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		c := connect(t, config(gw))
+		sub := c.Subscribe([]string{tick}, stream.Overflow(stream.Block), stream.Buffer(1))
+		ready(t, c)
+		gc := gw.Conn(0)
+		if err := gc.WaitSubscribed(t.Context(), tick); err != nil {
+			t.Fatal(err)
+		}
+		pass(conn.DefaultPingInterval - 50*time.Millisecond)
+		release := held(t, gc, sub)
+		gc.PauseWrites()
+		// Until just before the writer looks whether the reader is held, and right
+		// after that for the pong.
+		pass(2*conn.DefaultPongTimeout - 50*time.Millisecond)
+		release()
+		pass(conn.DefaultPongTimeout - time.Second)
+		gc.Resume()
+		pass(time.Minute)
+		if s := c.Stats(); s.Links != 1 {
+			t.Errorf("link was replaced: %v", c.State().Cause)
+		}
+	})
+}
+
+// With a loop that is slower than the events, a pong may be far behind them,
+// and the reader need not be held in the very moments when the writer looks.
+func TestPongMayBeFarBehindASlowLoop(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		gw.Script(rivettest.NoPongs())
+		c := connect(t, config(gw))
+		sub := c.Subscribe([]string{tick}, stream.Overflow(stream.Block), stream.Buffer(1))
+		ready(t, c)
+		gc := gw.Conn(0)
+		if err := gc.WaitSubscribed(t.Context(), tick); err != nil {
+			t.Fatal(err)
+		}
+		pass(conn.DefaultPingInterval)
+		for range 30 { // pong timeouts
+			pass(conn.DefaultPongTimeout - 4*time.Second)
+			release := held(t, gc, sub)
+			pass(3 * time.Second)
+			release()
+			pass(time.Second)
+			if s := c.Stats(); s.Links != 1 || c.Status() != conn.Connected {
+				t.Fatalf("link was replaced: %v", c.State().Cause)
+			}
 		}
 	})
 }

@@ -32,3 +32,19 @@ func TestOutboxKeepsNoWithdrawnCalls(t *testing.T) {
 		t.Errorf("left over: %+v", o)
 	}
 }
+
+// What a burst needed is not kept once it is over.
+func TestOutboxGivesMemoryBack(t *testing.T) {
+	var o outbox
+	for range 10_000 {
+		o.push(item{frame: []byte("subscribe")})
+	}
+	for range 10_000 {
+		if _, ok := o.pop(); !ok {
+			t.Fatal("less came out than went in")
+		}
+	}
+	if _, ok := o.pop(); ok || cap(o.items) > 1024 {
+		t.Errorf("room for %d items is kept", cap(o.items))
+	}
+}

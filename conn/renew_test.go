@@ -44,6 +44,26 @@ func TestLateSubscriptionThatIsLostIsRenewedAfterAWhile(t *testing.T) {
 	})
 }
 
+func TestNewLinkLeavesNothingToRenew(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		c := connect(t, config(gw))
+		ready(t, c)
+		<-time.After(time.Second) // for the actor to fall asleep
+		c.Subscribe([]string{tick})
+		if err := gw.Conn(0).WaitSubscribed(t.Context(), tick); err != nil {
+			t.Fatal(err)
+		}
+		gw.Conn(0).Drop()
+		if err := gw.Conn(1).WaitSubscribed(t.Context(), tick); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Minute)
+		if n := len(gw.Conn(1).Messages(rivettest.IsSubscribe(tick))); n != 1 {
+			t.Errorf("subscribed %d times on the second link", n)
+		}
+	})
+}
+
 // A subscription is renewed once, and only if it may have been lost and is
 // still wanted.
 func TestSubscriptionsAreRenewedNoMoreThanNeeded(t *testing.T) {

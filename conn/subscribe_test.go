@@ -118,6 +118,8 @@ func TestReconnectSubscribesAgainAndTellsOfTheGap(t *testing.T) {
 			t.Fatal(err)
 		}
 		gone.Close()
+		pass(time.Hour)
+		dropped := time.Now()
 		gw.Conn(0).Drop()
 		second := gw.Conn(1)
 		if err := second.WaitSubscribed(t.Context(), tick); err != nil {
@@ -130,7 +132,7 @@ func TestReconnectSubscribesAgainAndTellsOfTheGap(t *testing.T) {
 		if !errors.As(err, &gap) || !stream.IsNotice(err) {
 			t.Fatalf("first step after the drop: %v, want a gap", err)
 		}
-		if !gap.Up.After(gap.Down) || gap.Reason == nil {
+		if !gap.Up.After(gap.Down) || !gap.Down.Equal(dropped) || gap.Reason == nil {
 			t.Errorf("gap %+v", gap)
 		}
 		for _, s := range []*stream.Subscription[conn.Event]{told, untold} {
