@@ -175,3 +175,55 @@ func TestGapOfASuspectLastsUntilItsTurn(t *testing.T) {
 		}
 	})
 }
+
+// However long they stood on the link that was closed because of one of them,
+// suspects do not wait for hours.
+func TestSuspectsThatStoodForLongHaveTheirTurnSoon(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		c := connect(t, config(gw))
+		for _, name := range []string{"a", "b", "c"} {
+			c.Subscribe([]string{name})
+		}
+		ready(t, c)
+		pass(24 * time.Hour)
+		gw.Conn(0).Close(1011, "auth.forbidden")
+		gc, err := gw.WaitConn(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if subs := gc.Subscriptions(); !slices.Equal(subs, []string{"a"}) {
+			t.Errorf("subscribed to %v at first", subs)
+		}
+		pass(time.Minute)
+		synctest.Wait()
+		if subs := gc.Subscriptions(); !slices.Equal(subs, []string{"a", "b", "c"}) {
+			t.Errorf("subscribed to %v after a minute", subs)
+		}
+	})
+}
+
+// A suspect that was given up while it waited for its turn and is wanted again
+// is sent at once, and not a second time when that turn comes.
+func TestSuspectThatIsWantedAnewIsSentOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		c := connect(t, config(gw))
+		c.Subscribe([]string{"a"})
+		b := c.Subscribe([]string{"b"})
+		ready(t, c)
+		pass(24 * time.Hour)
+		gw.Conn(0).Close(1011, "auth.forbidden")
+		gc, err := gw.WaitConn(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		b.Close()
+		b = c.Subscribe([]string{"b"}, stream.Gaps(true))
+		pass(time.Hour)
+		if n := len(gc.Messages(rivettest.IsSubscribe("b"))); n != 1 {
+			t.Errorf("sent %d times", n)
+		}
+		alive(t, "b, without a gap,", b)
+	})
+}

@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rivet-go/rivet/rivettest"
@@ -26,6 +27,41 @@ func TestLateSubscriptionThatIsLostIsRenewedByTheNextReply(t *testing.T) {
 		}
 		if ev, err := sub.Next(t.Context()); err != nil || ints(t, ev)[0] != 2 {
 			t.Fatalf("%v, %v", ev, err)
+		}
+	})
+}
+
+// The reply to a call that was made before may have left the actor before it
+// fell asleep.
+func TestReplyToAnEarlierCallRenewsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		gw.Script(rivettest.Unanswered())
+		c := connect(t, config(gw))
+		ready(t, c)
+		gc := gw.Conn(0)
+		call := func() (id uint64, result chan error) {
+			result = make(chan error, 1)
+			go func() { _, err := c.Action(t.Context(), "echo", 1); result <- err }()
+			synctest.Wait()
+			calls := gc.Messages(rivettest.IsAction("echo"))
+			return calls[len(calls)-1].ID, result
+		}
+		early, earlier := call()
+		<-time.After(time.Second) // for the actor to fall asleep
+		c.Subscribe([]string{tick})
+		late, later := call()
+		for i, step := range []struct {
+			id     uint64
+			result chan error
+		}{{early, earlier}, {late, later}} {
+			gc.Reply(step.id, 1)
+			if err := <-step.result; err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if n := len(gc.Messages(rivettest.IsSubscribe(tick))); n != 1+i {
+				t.Errorf("subscribed %d times after %d replies", n, 1+i)
+			}
 		}
 	})
 }
