@@ -48,3 +48,21 @@ func TestOutboxGivesMemoryBack(t *testing.T) {
 		t.Errorf("room for %d items is kept", cap(o.items))
 	}
 }
+
+// Nor may an outbox grow that is never empty, or hold what was popped.
+func TestOutboxThatIsNeverEmptyStaysSmall(t *testing.T) {
+	var o outbox
+	o.push(item{frame: []byte("subscribe")})
+	for range 100_000 {
+		o.push(item{frame: []byte("subscribe")})
+		if _, ok := o.pop(); !ok {
+			t.Fatal("less came out than went in")
+		}
+		if o.head > 0 && o.items[o.head-1].frame != nil {
+			t.Fatal("the frame that was popped is kept")
+		}
+	}
+	if n := len(o.items) - o.head; n != 1 || cap(o.items) > 2048 {
+		t.Errorf("%d items, room for %d", n, cap(o.items))
+	}
+}

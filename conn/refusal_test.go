@@ -195,6 +195,11 @@ func TestSuspectsThatStoodForLongHaveTheirTurnSoon(t *testing.T) {
 		if subs := gc.Subscriptions(); !slices.Equal(subs, []string{"a"}) {
 			t.Errorf("subscribed to %v at first", subs)
 		}
+		c.Renew("a", "b", "c") // is for those that were sent
+		synctest.Wait()
+		if subs := gc.Subscriptions(); !slices.Equal(subs, []string{"a"}) {
+			t.Errorf("subscribed to %v by Renew", subs)
+		}
 		pass(time.Minute)
 		synctest.Wait()
 		if subs := gc.Subscriptions(); !slices.Equal(subs, []string{"a", "b", "c"}) {
@@ -223,6 +228,9 @@ func TestSuspectThatIsWantedAnewIsSentOnce(t *testing.T) {
 		pass(time.Hour)
 		if n := len(gc.Messages(rivettest.IsSubscribe("b"))); n != 1 {
 			t.Errorf("sent %d times", n)
+		}
+		if n := len(gc.Messages(rivettest.IsUnsubscribe("b"))); n != 0 {
+			t.Errorf("%d ends of what was not sent", n)
 		}
 		alive(t, "b, without a gap,", b)
 	})

@@ -50,6 +50,11 @@ func TestClassify(t *testing.T) {
 		{"HTML 502", status(502), make, conn.Verdict{Reached: maybe}},
 		{"undecodable 503", status(503), make, conn.Verdict{Reached: maybe}},
 		{"undecodable 408", status(408), make, conn.Verdict{Reached: maybe}},
+		{"undecodable 409", status(409), make, conn.Verdict{Reached: maybe}},
+		{"undecodable 425", status(425), make, conn.Verdict{Reached: maybe}},
+		{"undecodable 499", status(499), make, conn.Verdict{Reached: maybe}},
+		{"an actor's 403 of its own", &codec.Error{Group: "custom", Code: "new", HTTPStatus: 403, Actor: &codec.ActorRef{ID: "x"}}, make, conn.Verdict{Reached: maybe}},
+		{"timeout of a dial that was cancelled", fmt.Errorf("%w: %w", context.DeadlineExceeded, refusedDial), make, conn.Verdict{Reached: maybe}},
 		{"connection reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, make, conn.Verdict{Reached: maybe}},
 		{"cut off", io.ErrUnexpectedEOF, make, conn.Verdict{Reached: maybe}},
 		{"cancelled", context.Canceled, make, conn.Verdict{Reached: maybe}},
@@ -64,6 +69,7 @@ func TestClassify(t *testing.T) {
 		{"undecodable 429", status(429), make, conn.Verdict{Reached: no, Resend: true}},
 		{"connection refused", refusedDial, id, conn.Verdict{Reached: no, Resend: true}},
 		{"name server busy", &net.DNSError{IsTemporary: true}, id, conn.Verdict{Reached: no, Resend: true}},
+		{"name server slow", &net.DNSError{IsTimeout: true}, id, conn.Verdict{Reached: no, Resend: true}},
 
 		// What was turned away, and again soon would be.
 		{"overloaded", code("actor", "overloaded"), make, conn.Verdict{Reached: no}},
