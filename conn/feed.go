@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,7 @@ type Frame struct {
 	Seq uint64
 	// Encoding is that of Args.
 	Encoding codec.Encoding
-	chunk    *chunk
+	chunk    *chunk // nil when Args have memory of their own
 }
 
 const (
@@ -80,14 +81,19 @@ func newFeed(c *Conn, names []string, cfg stream.Config) *feed {
 
 // add copies one event into the batch and reports whether that is the first.
 func (f *feed) add(fr Frame) (first bool) {
-	ch := f.cur
-	if ch == nil || cap(ch.buf)-len(ch.buf) < len(fr.Args) {
-		ch = f.turn(len(fr.Args))
+	if len(fr.Args) > maxChunk {
+		// Memory of its own: a chunk of that size would stay for as long as f.
+		fr.Args = bytes.Clone(fr.Args)
+	} else {
+		ch := f.cur
+		if ch == nil || cap(ch.buf)-len(ch.buf) < len(fr.Args) {
+			ch = f.turn(len(fr.Args))
+		}
+		from := len(ch.buf)
+		ch.buf = append(ch.buf, fr.Args...)
+		fr.Args, fr.chunk = ch.buf[from:len(ch.buf):len(ch.buf)], ch
+		f.handed++
 	}
-	from := len(ch.buf)
-	ch.buf = append(ch.buf, fr.Args...)
-	fr.Args, fr.chunk = ch.buf[from:len(ch.buf):len(ch.buf)], ch
-	f.handed++
 	f.batch = append(f.batch, fr)
 	return len(f.batch) == 1
 }
@@ -136,7 +142,7 @@ func (f *feed) take(need int) *chunk {
 }
 
 func (f *feed) recycle(ch *chunk) {
-	if cap(ch.buf) > maxChunk || f.gone.Load() {
+	if f.gone.Load() {
 		return
 	}
 	f.mu.Lock()
