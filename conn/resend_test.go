@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rivet-go/rivet/codec"
 	"github.com/rivet-go/rivet/conn"
 	"github.com/rivet-go/rivet/rivettest"
 )
@@ -66,6 +67,25 @@ func TestCallThatWasTurnedAwayAndNotSentAgainHasNotRun(t *testing.T) {
 		gw.Down()
 		if err := <-result; callError(t, err).MaybeExecuted || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v (maybe %v)", err, conn.MaybeExecuted(err))
+		}
+	})
+}
+
+// A call without a deadline tells how it was turned away long before the call
+// timeout.
+func TestCallIsNotSentAgainForEver(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		restarting(gw, 1000)
+		c := connect(t, config(gw))
+		ready(t, c)
+		started := time.Now()
+		_, err := c.Action(t.Context(), "restarting")
+		var e *codec.Error
+		if !errors.As(err, &e) || e.Code != "restarting" || callError(t, err).MaybeExecuted {
+			t.Errorf("%v (maybe %v)", err, conn.MaybeExecuted(err))
+		}
+		if d := time.Since(started); d < 5*time.Second || d > 10*time.Second {
+			t.Errorf("given up after %v", d)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rivet-go/rivet/internal/ws"
 )
@@ -107,6 +108,46 @@ func TestAcceptKeepsEarlyBytes(t *testing.T) {
 		if m, err := r.Next(); err != nil || (message{m.Op, string(m.Payload)}) != want {
 			t.Fatalf("got %v %q, %v", m.Op, m.Payload, err)
 		}
+	}
+}
+
+// takeover is a ResponseWriter of a connection that tells of its deadlines.
+type takeover struct {
+	http.ResponseWriter
+	net.Conn
+	deadlines []time.Time
+}
+
+func (c *takeover) Write(p []byte) (int, error) { return c.Conn.Write(p) }
+
+func (c *takeover) SetDeadline(by time.Time) error { return c.SetWriteDeadline(by) }
+
+func (c *takeover) SetWriteDeadline(by time.Time) error {
+	c.deadlines = append(c.deadlines, by)
+	return c.Conn.SetWriteDeadline(by)
+}
+
+func (c *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return c, bufio.NewReadWriter(bufio.NewReader(c.Conn), bufio.NewWriter(c)), nil
+}
+
+// A client that does not take the answer must not hold the server up, and one
+// that has taken it is not bound any more.
+func TestAcceptBoundsTheAnswer(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	defer server.Close()
+	go func() { _, _ = io.Copy(io.Discard, client) }()
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(upgradeRequest + "\r\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &takeover{ResponseWriter: httptest.NewRecorder(), Conn: server}
+	if _, err := ws.Accept(w, r, ws.AcceptConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.deadlines); n < 2 || w.deadlines[n-2].IsZero() || !w.deadlines[n-1].IsZero() {
+		t.Errorf("deadlines %v", w.deadlines)
 	}
 }
 

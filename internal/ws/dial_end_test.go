@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,6 +166,42 @@ func TestDialContextEndsWithSuccess(t *testing.T) {
 		}
 		wait()
 	}
+}
+
+// ended is a connection whose context ends, which closes it, just when the
+// answer has arrived.
+type ended struct {
+	net.Conn
+	cancel func()
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *ended) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.cancel()
+	<-c.closed
+	return n, err
+}
+
+func (c *ended) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+func TestDialReturnsNoClosedConnection(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cfg := ws.DialConfig{URL: parseURL(t, "http://h/")}
+	wait := dialPipe(&cfg, func(c net.Conn, r string) { _, _ = io.WriteString(c, answer101(r, "")) })
+	dial := cfg.NetDial
+	cfg.NetDial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return &ended{Conn: c, cancel: cancel, closed: make(chan struct{})}, err
+	}
+	if h, err := ws.Dial(ctx, cfg); h != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v", h, err)
+	}
+	wait()
 }
 
 func TestDialCancelOverTCP(t *testing.T) {

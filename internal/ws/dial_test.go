@@ -196,6 +196,28 @@ func TestDialKeepsEarlyBytes(t *testing.T) {
 	}
 }
 
+// Many dials share the buffers that answers are read into.
+func TestDialEarlyBytesAreTheCallers(t *testing.T) {
+	dial := func(early string) *ws.Handshake {
+		cfg := ws.DialConfig{URL: parseURL(t, "http://h/")}
+		wait := dialPipe(&cfg, func(c net.Conn, r string) { _, _ = io.WriteString(c, answer101(r, "")+early) })
+		h, err := ws.Dial(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Conn.Close()
+		wait()
+		return h
+	}
+	first := dial("first")
+	for range 10 {
+		dial("other")
+	}
+	if string(first.Early) != "first" {
+		t.Errorf("early bytes are %q now", first.Early)
+	}
+}
+
 // checkSecrets fails if the text of err, or of what it wraps, has a secret.
 func checkSecrets(t *testing.T, err error) {
 	t.Helper()
