@@ -308,6 +308,11 @@ var oddArgs = []string{
 	"8174323032342d30322d32395431323a33343a35367a", "8174323032342d30322d32397431323a33343a35365a", "8178193230323" + "42d30322d32395431323a33343a35362b30313a3030",
 	"8173323032342d30322d323954333a33343a35365a",
 	"8301f6f6", "8401f66161f820", "8301a0",
+	"819b2000000000000000", "81bb2000000000000000", "819bffffffffffffffff", "81bbffffffffffffffff", // more than there is memory
+	"81a1627a7aa16161", "81a1627a7aa1616105", // an object that nobody wants, in part and in full
+	"816180", "81a1618001", "81826180616a", // the least that is not ASCII
+	"81c1fbc22cf2e8f8000083", "81c1fbc22cf2e8f800004f", "81c1fbc22cf2e8f8000034", // where the year 0 begins
+	"818401020361", "81840102036161", // beyond the length of an array
 }
 
 func FuzzTypedEqualsReference(f *testing.F) {

@@ -53,7 +53,7 @@ func ParseEndpoint(s string) (Endpoint, error) {
 		return Endpoint{}, errors.New("must begin with http:// or https://")
 	}
 	e.Host = strings.ToLower(u.Hostname())
-	if e.Host == "" || u.Opaque != "" {
+	if e.Host == "" {
 		return Endpoint{}, errors.New("must name a host")
 	}
 	if u.RawQuery != "" {

@@ -312,6 +312,7 @@ func TestCheckPath(t *testing.T) {
 		{"/a/..", "", "/"},
 		{"/a/.", "", "/a/"},
 		{"/%2e%2E/a", "", "/a"},
+		{"/a/%2E%2E/b", "", "/b"},
 		{"/a/.%2e/b/./c", "", "/b/c"},
 		{"/a/...", "", "/a/..."},
 		{"/.well-known/x", "", "/.well-known/x"},
@@ -322,6 +323,8 @@ func TestCheckPath(t *testing.T) {
 		{"/a", "rvt-key=b", ""},
 		{"/a", "x=1&rvt-method", ""},
 		{"/a", "%72vt-key=b", ""},
+		{"/a", "rvt%2D", ""},
+		{"/a", "rvt%2", "/a?rvt%2"},
 		{"/a", "x=rvt-key", "/a?x=rvt-key"},
 		{"/a", "%zz=1", "/a?%zz=1"},
 	}
@@ -387,6 +390,8 @@ func TestResolvesQueries(t *testing.T) {
 		{"engine", "2.0.33", false},
 		{"engine", "", false},
 		{"engine", "next", false},
+		{"engine", "3.next", false},
+		{"engine", "2.99999999999999999999", false},
 		{"rivetkit", "2.3.19", false},
 		{"", "2.3.19", false},
 	}

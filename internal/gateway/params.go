@@ -59,7 +59,7 @@ func TokenFits(token string) bool { return isToken(token) }
 // clients. The server answers with the first, always.
 func Protocols(o Offer) []string {
 	list := []string{"rivet", "rivet_encoding." + o.Encoding}
-	if o.Token != "" && TokenFits(o.Token) {
+	if TokenFits(o.Token) {
 		list = append(list, "rivet_token."+o.Token)
 	}
 	if o.SkipReadyWait {

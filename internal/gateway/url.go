@@ -115,7 +115,7 @@ func CheckPath(path, query string) (string, error) {
 // resolveDots removes the segments "." and "..", escaped or not, from an
 // absolute path.
 func resolveDots(path string) string {
-	if !strings.Contains(strings.ToLower(path), "/.") && !strings.Contains(strings.ToLower(path), "/%2e") {
+	if !strings.Contains(path, "/.") && !strings.Contains(strings.ToLower(path), "/%2e") {
 		return path
 	}
 	segments := strings.Split(path[1:], "/")
