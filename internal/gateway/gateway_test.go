@@ -260,6 +260,17 @@ func TestProtocolVectors(t *testing.T) {
 	}
 }
 
+// A token that is no HTTP token would be taken for another, or break the
+// handshake.
+func TestProtocolsLeaveOutWhatCannotBeOne(t *testing.T) {
+	for _, token := range []string{"", "a b", "a,b", "ü"} {
+		want := []string{"rivet", "rivet_encoding.bare"}
+		if got := gateway.Protocols(gateway.Offer{Encoding: "bare", Token: token}); !slices.Equal(got, want) {
+			t.Errorf("with the token %q: %q, want %q", token, got, want)
+		}
+	}
+}
+
 // sameParams compares two entries; JSON of parameters by its meaning.
 func sameParams(a, b string) bool {
 	const prefix = "rivet_conn_params."

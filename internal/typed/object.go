@@ -109,9 +109,10 @@ func (o *object) decode(d []byte, i int, p unsafe.Pointer) int {
 	return next
 }
 
-// lastWord is the word at d[i] with zeros behind the end of d.
+// lastWord is the word at d[i], of which less than eight bytes are left, with
+// zeros behind the end of d.
 func lastWord(d []byte, i int) (word uint64) {
-	for shift := 0; i < len(d) && shift < 64; i++ {
+	for shift := 0; i < len(d); i++ {
 		word |= uint64(d[i]) << shift
 		shift += 8
 	}
