@@ -27,7 +27,7 @@ func TestParseEndpoint(t *testing.T) {
 	}
 	for _, s := range []string{"http://%ff@host", "http://%ff:token@host", "http://ns:%ff@host", "http:host", "http:///path"} {
 		if got, err := gateway.ParseEndpoint(s); err == nil {
-			t.Errorf("ParseEndpoint(%q) = %+v", s, got)
+			t.Errorf("ParseEndpoint(%q) = %#v", s, got)
 		}
 	}
 }
