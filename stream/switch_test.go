@@ -70,3 +70,48 @@ func TestSwitchInABatch(t *testing.T) {
 		}
 	})
 }
+
+// Nor does it tell its notices and its error, when it was superseded in the
+// very step that brings them.
+func TestSwitchInTheLastStep(t *testing.T) {
+	for what, former := range map[string]func(q *stream.Queue[int], supersede func()) stream.Stream[int]{
+		"notice": func(q *stream.Queue[int], supersede func()) stream.Stream[int] {
+			return stream.FromSubscription(func() *stream.Subscription[int] {
+				return stream.Decoded(q, func(_, _ *int) error { supersede(); return errSource })
+			})
+		},
+		"error": func(q *stream.Queue[int], supersede func()) stream.Stream[int] {
+			s := stream.FromSubscription(func() *stream.Subscription[int] { return stream.Direct(q) })
+			return stream.TryMap(s, func(int) (int, error) { supersede(); return 0, errSource })
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			outer := newFeed[stream.Stream[int]](t)
+			q := stream.NewQueue(stream.Config{}, stream.Hooks[int]{})
+			q.Push([]int{1})
+			outer.q.Push([]stream.Stream[int]{former(q, func() {
+				outer.q.Push([]stream.Stream[int]{stream.From(2)})
+				outer.q.CloseWith(nil)
+			})})
+			if got, err := all(t.Context(), stream.Switch(outer.stream())); fmt.Sprint(got) != "[2]" || err != nil {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	}
+}
+
+// When the outer stream fails, what is left of a batch is not handed on.
+func TestSwitchFailsInABatch(t *testing.T) {
+	outer := newFeed[stream.Stream[int]](t)
+	outer.q.Push([]stream.Stream[int]{stream.From(0, 1, 2, 3)})
+	var got []string
+	for v, err := range stream.Switch(outer.stream()).All(t.Context()) {
+		got = append(got, fmt.Sprint(v, err))
+		if v == 1 {
+			outer.q.CloseWith(errSource)
+		}
+	}
+	if want := fmt.Sprint([]string{"0 <nil>", "1 <nil>", fmt.Sprint(0, errSource)}); fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

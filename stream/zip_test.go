@@ -23,28 +23,36 @@ func TestZipInTime(t *testing.T) {
 	fails(t, stream.Zip[int, int, int](stream.From(1), stream.From(2), nil), "Zip")
 }
 
-// The stream that is ahead waits in its own buffer.
+// The stream that is ahead waits in its own buffer, whichever it is.
 func TestZipPushesBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fast, slow := newFeed[int](t), newFeed[int](t)
-		fast.q.Push(make([]int, 1000))
-		slow.q.Push([]int{0})
-		n := 0
-		for pair, err := range stream.Zip(fast.stream(), slow.stream(), func(_, b int) int { return b }).All(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if pair != n {
-				t.Fatalf("pair %d has %d", n, pair)
-			}
-			n++
-			if got := fast.sub.Stats().Delivered; int(got) > n+64 {
-				t.Fatalf("%d values taken for %d pairs", got, n)
-			}
-			if n == 500 {
-				break
-			}
-			slow.q.Push([]int{n})
-		}
-	})
+	for _, ahead := range []string{"left", "right"} {
+		t.Run(ahead, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fast, slow := newFeed[int](t), newFeed[int](t)
+				fast.q.Push(make([]int, 1000))
+				slow.q.Push([]int{0})
+				pairs := stream.Zip(fast.stream(), slow.stream(), func(_, b int) int { return b })
+				if ahead == "right" {
+					pairs = stream.Zip(slow.stream(), fast.stream(), func(a, _ int) int { return a })
+				}
+				n := 0
+				for pair, err := range pairs.All(t.Context()) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if pair != n {
+						t.Fatalf("pair %d has %d", n, pair)
+					}
+					n++
+					if got := fast.sub.Stats().Delivered; int(got) > n+64 {
+						t.Fatalf("%d values taken for %d pairs", got, n)
+					}
+					if n == 500 {
+						break
+					}
+					slow.q.Push([]int{n})
+				}
+			})
+		})
+	}
 }
