@@ -93,8 +93,10 @@ func TestSwitchInTheLastStep(t *testing.T) {
 				outer.q.Push([]stream.Stream[int]{stream.From(2)})
 				outer.q.CloseWith(nil)
 			})})
-			if got, err := all(t.Context(), stream.Switch(outer.stream())); fmt.Sprint(got) != "[2]" || err != nil {
-				t.Errorf("got %v, %v", got, err)
+			for v, err := range stream.Switch(outer.stream()).All(t.Context()) {
+				if v != 2 || err != nil {
+					t.Errorf("got %v, %v", v, err)
+				}
 			}
 		})
 	}
