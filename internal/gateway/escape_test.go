@@ -42,3 +42,11 @@ func TestEscapes(t *testing.T) {
 		t.Error("nothing is a token")
 	}
 }
+
+func TestSegment(t *testing.T) {
+	for s, want := range map[string]string{"": "", ".": "", "..": "", "...": "...", "a/b": "a%2Fb", "%2e": "%252e"} {
+		if got, ok := gateway.Segment(s); got != want || ok != (want != "") {
+			t.Errorf("Segment(%q) = %q, %v; want %q", s, got, ok, want)
+		}
+	}
+}
