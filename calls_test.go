@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -451,9 +452,15 @@ func TestObserverSeesCalls(t *testing.T) {
 // caller nothing when nothing was written on it, and must never make
 // net/http send an action twice.
 func TestKeptAliveConnections(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { testKeptAlive(t, "X-Tenant") })
+	// net/http takes these for a permission to repeat.
+	t.Run("idempotency key", func(t *testing.T) { testKeptAlive(t, "Idempotency-Key") })
+}
+
+func testKeptAlive(t *testing.T, header string) {
 	gw := newGateway(t)
 	noEnv(t)
-	c, err := rivet.NewClient(rivet.WithEndpoint(gw.Endpoint())) // the client's own transport
+	c, err := rivet.NewClient(rivet.WithEndpoint(gw.Endpoint()), rivet.WithHeaders(http.Header{header: {"x"}})) // the client's own transport
 	if err != nil {
 		t.Fatal(err)
 	}

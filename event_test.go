@@ -189,3 +189,36 @@ func TestEventLoopsAndCallbacks(t *testing.T) {
 		t.Errorf("once on a closed connection: %v", err)
 	}
 }
+
+// Await leaves no subscription behind, whatever it returns.
+func TestEventAwait(t *testing.T) {
+	gw := newGateway(t)
+	emitter(gw)
+	c := connect(t, gw)
+	failure := errors.New("no")
+	for _, f := range []func(context.Context) error{
+		func(context.Context) error { emit(t, c, "changed", 1); return nil },
+		func(context.Context) error { return failure },
+	} {
+		_, _ = changed.Await(t.Context(), c, f)
+		if err := gw.Conn(0).WaitUnsubscribed(t.Context(), "changed"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What cannot be decoded is what Await waited for.
+	var undecoded *stream.DecodeError
+	_, err := changed.Await(t.Context(), c, func(context.Context) error { emit(t, c, "changed", "no number"); return nil })
+	if !errors.As(err, &undecoded) {
+		t.Errorf("await: %v", err)
+	}
+	// What was dropped meanwhile is not.
+	n, err := changed.Await(t.Context(), c, func(context.Context) error {
+		for i := range 3 {
+			emit(t, c, "changed", i)
+		}
+		return nil
+	})
+	if n != 0 || err != nil {
+		t.Errorf("await: %d, %v", n, err)
+	}
+}

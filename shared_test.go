@@ -1,6 +1,7 @@
 package rivet_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -74,6 +75,60 @@ func TestShared(t *testing.T) {
 		defer releaseFifth()
 		if fifth == fourth {
 			t.Error("an ended connection is shared")
+		}
+	})
+}
+
+// Credentials that a function brings are not shared with whoever has the same
+// actor.
+func TestSharedKeepsParamsFunctionsApart(t *testing.T) {
+	noEnv(t)
+	synctest.Test(t, func(t *testing.T) {
+		gw := newGateway2(t, rivettest.InMemory())
+		c := gw.Client(t)
+		as := func(user string) *rivet.Handle {
+			return c.GetOrCreate("counter", nil, rivet.WithParamsFunc(func(context.Context) (any, error) { return user, nil }))
+		}
+		ann, bob := as("ann"), as("bob")
+		first, release := c.Shared(ann)
+		defer release()
+		second, releaseSecond := c.Shared(bob)
+		defer releaseSecond()
+		again, releaseAgain := c.Shared(ann)
+		defer releaseAgain()
+		if first == second || first != again {
+			t.Errorf("ann shares with bob: %v, with herself: %v", first == second, first == again)
+		}
+		plain, releasePlain := c.Shared(c.GetOrCreate("counter", nil, rivet.WithParams("ann")))
+		defer releasePlain()
+		other, releaseOther := c.Shared(c.GetOrCreate("counter", nil, rivet.WithParams("bob")))
+		defer releaseOther()
+		if plain == other || plain == first {
+			t.Error("handles with other parameters share")
+		}
+	})
+}
+
+// Who comes at the very moment that the last user's time is up has a
+// connection that stays open.
+func TestSharedAtTheLastMoment(t *testing.T) {
+	noEnv(t)
+	synctest.Test(t, func(t *testing.T) {
+		gw := newGateway2(t, rivettest.InMemory())
+		c := gw.Client(t, rivet.WithSharedLinger(time.Second))
+		h := c.GetOrCreate("counter", nil)
+		for range 100 {
+			_, release := c.Shared(h)
+			due := time.After(time.Second) // so that it may come before the other timer or after
+			release()
+			<-due
+			second, releaseSecond := c.Shared(h)
+			synctest.Wait()
+			if err := second.Err(); err != nil {
+				t.Fatalf("closed while it has a user: %v", err)
+			}
+			releaseSecond()
+			<-time.After(time.Hour)
 		}
 	})
 }
