@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/codec"
@@ -192,33 +194,60 @@ func TestEventLoopsAndCallbacks(t *testing.T) {
 
 // Await leaves no subscription behind, whatever it returns.
 func TestEventAwait(t *testing.T) {
-	gw := newGateway(t)
-	emitter(gw)
-	c := connect(t, gw)
-	failure := errors.New("no")
-	for _, f := range []func(context.Context) error{
-		func(context.Context) error { emit(t, c, "changed", 1); return nil },
-		func(context.Context) error { return failure },
-	} {
-		_, _ = changed.Await(t.Context(), c, f)
-		if err := gw.Conn(0).WaitUnsubscribed(t.Context(), "changed"); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		gw := newGateway2(t, rivettest.InMemory())
+		emitter(gw)
+		c := connect(t, gw)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for _, f := range []func(context.Context) error{
+			func(context.Context) error { emit(t, c, "changed", 1); return nil },
+			func(context.Context) error { return errors.New("no") },
+		} {
+			_, _ = changed.Await(ctx, c, f)
+			if err := gw.Conn(0).WaitUnsubscribed(ctx, "changed"); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	// What cannot be decoded is what Await waited for.
-	var undecoded *stream.DecodeError
-	_, err := changed.Await(t.Context(), c, func(context.Context) error { emit(t, c, "changed", "no number"); return nil })
-	if !errors.As(err, &undecoded) {
-		t.Errorf("await: %v", err)
-	}
-	// What was dropped meanwhile is not.
-	n, err := changed.Await(t.Context(), c, func(context.Context) error {
-		for i := range 3 {
-			emit(t, c, "changed", i)
+
+		// What cannot be decoded is what Await waited for.
+		var undecoded *stream.DecodeError
+		_, err := changed.Await(ctx, c, func(context.Context) error { emit(t, c, "changed", "no number"); return nil })
+		if !errors.As(err, &undecoded) {
+			t.Errorf("await: %v", err)
 		}
-		return nil
+		// What was dropped meanwhile is not.
+		n, err := changed.Await(ctx, c, func(context.Context) error {
+			for i := range 3 {
+				emit(t, c, "changed", i)
+			}
+			return nil
+		})
+		if n != 0 || err != nil {
+			t.Errorf("await: %d, %v", n, err)
+		}
 	})
-	if n != 0 || err != nil {
-		t.Errorf("await: %d, %v", n, err)
-	}
+}
+
+// A link that was lost before the event came is not what Await waits for.
+func TestEventAwaitOverALostLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gw := newGateway2(t, rivettest.InMemory())
+		emitter(gw)
+		c := connect(t, gw)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		n, err := changed.Await(ctx, c, func(context.Context) error {
+			gw.Down()
+			gw.Up()
+			if _, err := gw.WaitConn(ctx, 1); err != nil {
+				return err
+			}
+			emit(t, c, "changed", 5)
+			return nil
+		})
+		if n != 5 || err != nil {
+			t.Errorf("await: %d, %v", n, err)
+		}
+	})
 }
