@@ -131,6 +131,7 @@ func TestWebSocketSendCancelledLate(t *testing.T) {
 			t.Errorf("a message that was out: %v", err)
 		}
 		out.hook(nil)
+		synctest.Wait() // what the cancel does is done
 		if err := ws.Send(context.Background(), rivet.Text("b")); err != nil {
 			t.Errorf("the next message: %v", err)
 		}
