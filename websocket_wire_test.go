@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -241,8 +242,13 @@ func TestWebSocketAnswersControlFrames(t *testing.T) {
 
 // A message is its receiver's, whatever arrives after it.
 func TestWebSocketMessagesAreKept(t *testing.T) {
+	// More than a reader buffers, so that it has to use its buffer again.
+	var sent []string
+	for c := 'a'; c <= 'z'; c++ {
+		sent = append(sent, strings.Repeat(string(c), 8000))
+	}
 	onWire(t, func(_ context.Context, c *rivettest.Conn) {
-		for _, s := range []string{"aaaa", "bbbb", "cccc"} {
+		for _, s := range sent {
 			c.SendText(s)
 		}
 		c.Close(1000, "")
@@ -255,12 +261,13 @@ func TestWebSocketMessagesAreKept(t *testing.T) {
 			kept = append(kept, m)
 			synctest.Wait() // the next one is read meanwhile
 		}
-		got := ""
-		for _, m := range kept {
-			got += string(m.Data)
+		if len(kept) != len(sent) {
+			t.Fatalf("%d messages of %d", len(kept), len(sent))
 		}
-		if got != "aaaabbbbcccc" {
-			t.Errorf("kept %q", got)
+		for i, m := range kept {
+			if string(m.Data) != sent[i] {
+				t.Errorf("message %d is %.10q… now", i, m.Data)
+			}
 		}
 	})
 }
