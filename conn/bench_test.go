@@ -232,9 +232,8 @@ func BenchmarkLatency(b *testing.B) {
 		close(tp.open)
 	})
 	b.Run("bare", func(b *testing.B) {
-		tp := &tap{open: make(chan int, 1), block: block(b, codec.BARE)}
+		tp := &tap{flowing: true, open: make(chan int, 1), block: block(b, codec.BARE)}
 		tp.block = tp.block[:len(tp.block)/blockEvents]
-		tp.turned.Store(true)
 		r := ws.NewReader(tp, nil, ws.ReaderConfig{Role: ws.Client})
 		events := make(chan []byte, 64)
 		go func() {
