@@ -1,0 +1,2 @@
+// Package actor hosts Rivet Actors.
+package actor

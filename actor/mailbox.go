@@ -1,0 +1,135 @@
+package actor
+
+import (
+	"errors"
+	"sync"
+)
+
+// errMailboxFull is what push returns over the limit.
+var errMailboxFull = errors.New("mailbox is full")
+
+// A mailbox runs what one actor has to do: one turn at a time, in the order in
+// which it came. While it is empty it has no goroutine; the first item starts
+// one, which drains it and ends.
+type mailbox struct {
+	limit int            // of items that wait
+	owner sync.WaitGroup // counts the goroutines
+
+	mu       sync.Mutex
+	items    []item // those from head on wait
+	head     int
+	draining bool
+	closed   error
+}
+
+// item is a function that wants a turn, or a turn that wants to go on.
+type item struct {
+	// run does the work. It must not panic.
+	run func(*turn)
+	// refuse is called in place of run, without a turn, when the mailbox was
+	// closed before.
+	refuse func(error)
+	resume *turn
+}
+
+// push appends an item. It never blocks: over the limit the error is
+// errMailboxFull, and afterwards the one that the mailbox was closed with.
+func (m *mailbox) push(it item) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if it.resume == nil {
+		if m.closed != nil {
+			return m.closed
+		}
+		if len(m.items)-m.head >= m.limit {
+			return errMailboxFull
+		}
+	}
+	if m.head > 0 && len(m.items) == cap(m.items) {
+		n := copy(m.items, m.items[m.head:])
+		clear(m.items[n:])
+		m.items, m.head = m.items[:n], 0
+	}
+	m.items = append(m.items, it)
+	if !m.draining {
+		m.draining = true
+		m.owner.Go(m.drain)
+	}
+	return nil
+}
+
+// next takes the oldest item. When there is none, the caller drains no longer.
+func (m *mailbox) next() (item, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.head == len(m.items) {
+		m.draining, m.head = false, 0
+		clear(m.items)
+		if m.items = m.items[:0]; cap(m.items) > mailboxKeeps {
+			m.items = nil
+		}
+		return item{}, false
+	}
+	it := m.items[m.head]
+	m.items[m.head] = item{}
+	m.head++
+	if m.closed != nil && it.resume == nil {
+		err := m.closed
+		return item{run: func(*turn) { it.refuse(err) }}, true
+	}
+	return it, true
+}
+
+// mailboxKeeps is how many slots an empty mailbox keeps for the next burst.
+const mailboxKeeps = 32
+
+// close refuses all further items, and those that wait. Turns that were given
+// away still come back.
+func (m *mailbox) close(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed == nil {
+		m.closed = err
+	}
+}
+
+// wait returns when no goroutine of the mailbox is left: when everything has
+// run that was pushed, given-away turns included.
+func (m *mailbox) wait() { m.owner.Wait() }
+
+// drain runs items until there are none.
+func (m *mailbox) drain() {
+	for {
+		it, ok := m.next()
+		if !ok {
+			return
+		}
+		if it.resume != nil {
+			it.resume.lend()
+		} else if !m.runTurn(it.run) {
+			return // another goroutine has taken over
+		}
+	}
+}
+
+// runTurn gives f a turn and reports whether the caller still drains.
+func (m *mailbox) runTurn(f func(*turn)) (drains bool) {
+	t := &turn{box: m}
+	t.held.Store(true)
+	returned := false
+	defer func() {
+		switch {
+		case t.granted != nil: // it was given away at least once
+			t.giveBack()
+		case returned:
+			t.held.Store(false)
+			drains = true
+		default: // runtime.Goexit, which ends this goroutine
+			t.held.Store(false)
+			m.owner.Go(m.drain)
+		}
+	}()
+	f(t)
+	returned = true
+	return
+}
