@@ -134,7 +134,8 @@ type Link interface {
 	Close(code int, reason string)
 }
 
-// A Receiver takes what comes over one link, from one goroutine at a time.
+// A Receiver takes what comes over one link, from one goroutine at a time, and
+// never from within a method of the Link.
 type Receiver interface {
 	// Message brings a message, which belongs to the receiver; indexes count
 	// up by one. It does not wait for the actor. False means that the

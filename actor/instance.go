@@ -3,7 +3,14 @@ package actor
 import (
 	"context"
 	"errors"
-	"net/http"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rivet-go/rivet/codec"
+	"github.com/rivet-go/rivet/internal/gateway"
 )
 
 // ErrUnknownName is what Runtime.Start returns for a name that the registry
@@ -12,36 +19,197 @@ var ErrUnknownName = errors.New("actor: the registry has no actor of that name")
 
 // Instance is one generation of an actor, from Runtime.Start to Stop. Its
 // methods are for the driver, and are safe for concurrent use.
-type Instance struct{}
+type Instance struct {
+	rt    *Runtime
+	b     *blueprint
+	start Start
+	log   *slog.Logger
+	ref   *codec.ActorRef // how errors name it
 
-// Hold keeps the generation from going to sleep until release is called, once.
-// A driver holds it while it brings a request. False means that it is stopping
-// already: bring the request to the next generation.
-func (in *Instance) Hold() (release func(), ok bool) { return func() {}, true }
+	// ctx is the handlers', until the actor has to stop them; running is that
+	// of Run, which ends as soon as the actor is to stop.
+	ctx, running         context.Context
+	cancel, cancelRun    context.CancelCauseFunc
+	awake                activity // what keeps it from sleeping
+	tasks                activity // goroutines, but for those of the mailbox
+	turns                mailbox
+	calls                atomic.Int64 // that wait, are given away, or run beside
+	state                stateful     // for turns
+	vars                 any          // for turns
+	conns                table
+	journal              journal
+	saver                saver
+	restored             map[string]Receiver
+	stopping             sync.Once
+	stopped              chan struct{} // closed after stopErr is set
+	stopErr              error
+	links                linkSet // raw sockets, and connections that are being opened
+}
 
-// ServeHTTP answers a request to the actor. The URL's path and query are as the
-// actor is to see them, so /action/, /queue/, /request, /metadata, /health or
-// the root; the header has X-Rivet-Ray-Id. Hold it meanwhile.
-func (in *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+func newInstance(rt *Runtime, b *blueprint, s Start) *Instance {
+	in := &Instance{
+		rt: rt, b: b, start: s,
+		log:      rt.log.With("actor", s.Name, "key", gateway.SerializeKey(s.Key), "id", s.ID),
+		ref:      &codec.ActorRef{ID: s.ID, Generation: s.Generation, Key: gateway.SerializeKey(s.Key), HasKey: true},
+		state:    b.newState(),
+		restored: make(map[string]Receiver),
+		stopped:  make(chan struct{}),
+	}
+	in.ctx, in.cancel = context.WithCancelCause(context.Background())
+	in.running, in.cancelRun = context.WithCancelCause(in.ctx)
+	in.saver.in = in
+	in.awake.after, in.awake.idle = b.set.sleepAfter, s.Lease.Sleep
+	// What was changed must be stored also when the handlers are told to end.
+	in.journal = journal{store: s.Lease, log: in.log}
+	in.journal.ctx, in.journal.cancel = context.WithCancelCause(context.Background())
+	return in
+}
 
-// Open takes a new socket, whose handshake has been answered. Hold it
-// meanwhile. It does not block.
-func (in *Instance) Open(l Link) Receiver { return nil }
+// Hold keeps the generation from going to sleep until release is called; more
+// calls do nothing. A driver holds it while it brings a request. False means
+// that it is stopping already: bring the request to the next generation.
+func (in *Instance) Hold() (release func(), ok bool) {
+	if !in.awake.hold() {
+		return nil, false
+	}
+	return in.awake.once(), true
+}
 
 // Restored returns the receiver of a link that Start gave to this generation;
 // nil when the actor does not know it: then the driver closes it with 1000 and
 // ws.meta_not_found_during_restore.
-func (in *Instance) Restored(id string) Receiver { return nil }
+func (in *Instance) Restored(id string) Receiver { return in.restored[id] }
 
-// Stop ends the generation and returns when nothing of it runs any more, hooks
-// included, and everything is stored. For Sleeping it first waits, up to the
-// actor's grace time, until nothing is held; else handlers have the grace time,
-// with their contexts done. Links that do not outlive the generation are closed
-// then. It is an error when something could not be stored, or did not end when
-// ctx had ended: that goes on by itself, without a Lease. Further calls wait
-// for the first.
-func (in *Instance) Stop(ctx context.Context, reason StopReason) error { return nil }
+// spawn runs f on a goroutine that Stop waits for, and holds the actor awake
+// meanwhile. A panic of f is logged.
+func (in *Instance) spawn(what string, f func()) {
+	in.awake.more()
+	in.tasks.more()
+	go func() {
+		defer in.tasks.release()
+		defer in.awake.release()
+		if err := in.protect(func() error { f(); return nil }); err != nil {
+			in.log.Error(what+" failed", "error", err)
+		}
+	}()
+}
 
-func (rt *Runtime) start(ctx context.Context, s Start) (*Instance, error) {
-	return nil, errors.New("not built yet")
+// protect calls f and turns its panic into a *PanicError.
+func (in *Instance) protect(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &PanicError{Value: r, Stack: debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+// report logs what went wrong in a hook or handler and is masked for clients.
+func (in *Instance) report(what, name string, err error) {
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		in.log.Error(what+" panicked", "name", name, "panic", fmt.Sprint(p.Value), "stack", string(p.Stack))
+		return
+	}
+	in.log.Error(what+" failed", "name", name, "error", err)
+}
+
+// scopeOf returns what a handler or hook in turn t runs with. t may be nil.
+func (in *Instance) scopeOf(ctx context.Context, t *turn, conn *Conn, c chain, what string) *scope {
+	sc := &scope{in: in, turn: t, conn: conn}
+	sc.ctx = contextWith{ctx, chainKey{}, func() any {
+		if t == nil {
+			return c
+		}
+		return c.with(in.start.ID, t.id, in.who(what))
+	}}
+	if t != nil {
+		t.lets = func() { in.endTurn(t) }
+	}
+	return sc
+}
+
+// inTurn calls f in the turn of sc, or in one of its own, and sees to the end of
+// that when it changes something. The error is that no turn came; a panic of f
+// is thrown at the caller.
+func (in *Instance) inTurn(sc *scope, f func(*turn), changes bool) error {
+	if sc.turn != nil && sc.turn.held.Load() {
+		f(sc.turn)
+		return nil
+	}
+	const (
+		waiting int32 = iota
+		begun
+		given
+	)
+	var at atomic.Int32
+	var panicked any
+	var refused error
+	done := make(chan struct{})
+	err := in.turns.push(item{
+		urgent: true,
+		run: func(t *turn) {
+			if !at.CompareAndSwap(waiting, begun) {
+				return
+			}
+			defer close(done)
+			defer func() {
+				panicked = recover()
+				if changes {
+					in.endTurn(t)
+				}
+			}()
+			f(t)
+		},
+		refuse: func(err error) {
+			if at.CompareAndSwap(waiting, begun) {
+				refused = err
+				close(done)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-done:
+	case <-sc.ctx.Done():
+		if at.CompareAndSwap(waiting, given) {
+			return fmt.Errorf("actor: wait for a turn: %w", context.Cause(sc.ctx))
+		}
+		<-done
+	}
+	if panicked != nil {
+		panic(panicked)
+	}
+	return refused
+}
+
+// errEnded is what a function is told to have returned that has ended its
+// goroutine instead.
+var errEnded = errors.New("the function ended its goroutine")
+
+// hook runs f in a turn of its own and returns its error, which may be that no
+// turn came before ctx ended, or its panic.
+func (in *Instance) hook(ctx context.Context, name string, conn *Conn, f func(*scope) error) error {
+	err := errEnded
+	waited := in.inTurn(&scope{ctx: ctx, in: in}, func(t *turn) {
+		err = in.protect(func() error { return f(in.scopeOf(ctx, t, conn, "", name)) })
+	}, true)
+	if waited != nil {
+		return waited
+	}
+	return err
+}
+
+// endTurn is called at the end of each turn that may have changed the state,
+// also where it is given away.
+func (in *Instance) endTurn(t *turn) {
+	in.saver.touch()
+	if f := in.b.hooks.onChange; f != nil && in.saver.differs() {
+		err := in.protect(func() error { f(in.scopeOf(in.ctx, t, nil, "", "OnStateChange")); return nil })
+		if err != nil {
+			in.report("hook", "OnStateChange", err)
+		}
+		in.saver.noted()
+	}
 }

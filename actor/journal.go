@@ -16,10 +16,11 @@ import (
 // What fails is tried again, with pauses that grow, until the journal's context
 // ends: what was accepted is on disk in the end, unless the host gives up.
 type journal struct {
-	ctx   context.Context
-	store Store
-	log   *slog.Logger
-	owner sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelCauseFunc // gives up what is not written
+	store  Store
+	log    *slog.Logger
+	owner  sync.WaitGroup
 
 	mu      sync.Mutex
 	queue   []*commit
@@ -43,6 +44,23 @@ func (c *commit) wait(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 }
+
+// over reports whether the commit is durable or has failed for good.
+func (c *commit) over() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// finished is a commit of nothing.
+var finished = func() *commit {
+	c := &commit{done: make(chan struct{})}
+	close(c.done)
+	return c
+}()
 
 // Pauses between attempts to write.
 const (

@@ -3,6 +3,7 @@ package actor
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // errMailboxFull is what push returns over the limit.
@@ -12,8 +13,11 @@ var errMailboxFull = errors.New("mailbox is full")
 // which it came. While it is empty it has no goroutine; the first item starts
 // one, which drains it and ends.
 type mailbox struct {
-	limit int            // of items that wait
+	limit int            // of items that wait; 0 is none
 	owner sync.WaitGroup // counts the goroutines
+	count uint64         // of turns; for the goroutine that drains
+	// current is the id of the turn that is held, 0 for none.
+	current atomic.Uint64
 
 	mu       sync.Mutex
 	items    []item // those from head on wait
@@ -30,6 +34,10 @@ type item struct {
 	// closed before.
 	refuse func(error)
 	resume *turn
+	// urgent items are the runtime's own and not counted against the limit.
+	urgent bool
+	// kept items run even when the mailbox is closed.
+	kept bool
 }
 
 // push appends an item. It never blocks: over the limit the error is
@@ -41,7 +49,7 @@ func (m *mailbox) push(it item) error {
 		if m.closed != nil {
 			return m.closed
 		}
-		if len(m.items)-m.head >= m.limit {
+		if m.limit > 0 && !it.urgent && len(m.items)-m.head >= m.limit {
 			return errMailboxFull
 		}
 	}
@@ -73,7 +81,7 @@ func (m *mailbox) next() (item, bool) {
 	it := m.items[m.head]
 	m.items[m.head] = item{}
 	m.head++
-	if m.closed != nil && it.resume == nil {
+	if m.closed != nil && it.resume == nil && !it.kept {
 		err := m.closed
 		return item{run: func(*turn) { it.refuse(err) }}, true
 	}
@@ -91,6 +99,23 @@ func (m *mailbox) close(err error) {
 	if m.closed == nil {
 		m.closed = err
 	}
+}
+
+// last closes the mailbox and gives one more turn, behind what is in it; false
+// when it was closed before.
+func (m *mailbox) last(err error, run func(*turn)) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed != nil {
+		return false
+	}
+	m.closed = err
+	m.items = append(m.items, item{run: run, kept: true})
+	if !m.draining {
+		m.draining = true
+		m.owner.Go(m.drain)
+	}
+	return true
 }
 
 // wait returns when no goroutine of the mailbox is left: when everything has
@@ -114,18 +139,19 @@ func (m *mailbox) drain() {
 
 // runTurn gives f a turn and reports whether the caller still drains.
 func (m *mailbox) runTurn(f func(*turn)) (drains bool) {
-	t := &turn{box: m}
-	t.held.Store(true)
+	m.count++
+	t := &turn{box: m, id: m.count}
+	t.hold()
 	returned := false
 	defer func() {
 		switch {
 		case t.granted != nil: // it was given away at least once
 			t.giveBack()
 		case returned:
-			t.held.Store(false)
+			t.release()
 			drains = true
 		default: // runtime.Goexit, which ends this goroutine
-			t.held.Store(false)
+			t.release()
 			m.owner.Go(m.drain)
 		}
 	}()

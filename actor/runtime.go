@@ -4,6 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync/atomic"
+
+	"github.com/rivet-go/rivet"
 )
 
 // Runtime runs the actors of a registry for a Driver. Its methods are safe for
@@ -12,6 +15,7 @@ type Runtime struct {
 	actors map[string]*blueprint
 	set    hostSettings
 	log    *slog.Logger
+	client atomic.Pointer[rivet.Client]
 }
 
 // Names are the names of the actors, sorted.

@@ -6,7 +6,11 @@ import "sync/atomic"
 // that runs the function it was given to.
 type turn struct {
 	box  *mailbox
+	id   uint64 // from 1
 	held atomic.Bool
+	// lets is called in the turn before it is given away, begins when it is
+	// back; both may be nil.
+	lets, begins func()
 
 	// Both are nil until the turn is first given away. From then on the
 	// function runs on a goroutine that drains no more, and the one that does
@@ -18,9 +22,12 @@ type turn struct {
 // for it behind everything that has come to the mailbox meanwhile. It has it
 // again when it returns, also after a panic of f.
 func (t *turn) await(f func() error) error {
+	if t.lets != nil {
+		t.lets()
+	}
 	if t.granted == nil {
 		t.granted, t.returned = make(chan struct{}), make(chan struct{})
-		t.held.Store(false)
+		t.release()
 		// The goroutine that drains is busy with f, so another one does.
 		t.box.owner.Go(t.box.drain)
 	} else {
@@ -29,6 +36,9 @@ func (t *turn) await(f func() error) error {
 	defer func() {
 		_ = t.box.push(item{resume: t}) // which is never refused
 		<-t.granted
+		if t.begins != nil {
+			t.begins()
+		}
 	}()
 	return f()
 }
@@ -36,13 +46,27 @@ func (t *turn) await(f func() error) error {
 // lend hands the turn to the function that has given it away, and waits until
 // it is given back.
 func (t *turn) lend() {
-	t.held.Store(true)
+	t.hold()
 	t.granted <- struct{}{}
 	<-t.returned
 }
 
 // giveBack returns a turn that was lent.
 func (t *turn) giveBack() {
-	t.held.Store(false)
+	t.release()
 	t.returned <- struct{}{}
 }
+
+func (t *turn) hold() {
+	t.held.Store(true)
+	t.box.current.Store(t.id)
+}
+
+func (t *turn) release() {
+	t.held.Store(false)
+	t.box.current.Store(0)
+}
+
+// holds reports whether the turn with that id is held at this moment, not given
+// away nor over.
+func (m *mailbox) holds(id uint64) bool { return id != 0 && m.current.Load() == id }

@@ -1,0 +1,245 @@
+package actor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A saver knows what of an actor is not stored yet, and when to store it. But
+// for the timer, it is for turns.
+type saver struct {
+	in *Instance
+
+	stored  uint64 // fingerprint of the state on its way to the store
+	known   uint64 // the one that OnStateChange was last told of
+	created bool   // OnCreate has run
+	epoch   uint8  // of the stored chunks
+	buf     []byte
+	last    *commit
+
+	mu    sync.Mutex
+	armed bool
+	timer *time.Timer
+	ended bool
+}
+
+// touch says that the state may have changed. It is looked at no more often than
+// in every interval: encoding it at the end of each turn would cost more than
+// most turns.
+func (s *saver) touch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.armed || s.ended {
+		return
+	}
+	s.armed = true
+	if s.timer == nil {
+		s.timer = time.AfterFunc(s.in.b.set.saveInterval, s.due)
+	} else {
+		s.timer.Reset(s.in.b.set.saveInterval)
+	}
+}
+
+// due asks for the turn to save in.
+func (s *saver) due() {
+	_ = s.in.turns.push(item{urgent: true, refuse: func(error) {}, run: func(*turn) {
+		s.mu.Lock()
+		s.armed = false
+		s.mu.Unlock()
+		if s.last != nil && !s.last.over() {
+			s.touch() // the store is slow: let it, the next save has it all
+			return
+		}
+		if _, err := s.save(); err != nil {
+			s.in.log.Error("cannot save", "error", err)
+		}
+	}})
+}
+
+// end stops the timer for good.
+func (s *saver) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
+
+// differs reports, in a turn, whether the state is another one than when it was
+// last noted.
+func (s *saver) differs() bool {
+	data, err := s.in.state.encode(s.buf[:0])
+	if err != nil {
+		return false // told when it is saved
+	}
+	s.buf = data
+	return fingerprint(data) != s.known
+}
+
+// noted remembers the state for differs.
+func (s *saver) noted() {
+	if data, err := s.in.state.encode(s.buf[:0]); err == nil {
+		s.buf, s.known = data, fingerprint(data)
+	}
+}
+
+// save hands to the journal, in a turn, what has changed since it last did. The
+// commit is that of all there was to store, also when nothing has changed now.
+func (s *saver) save() (*commit, error) {
+	data, err := s.in.state.encode(s.buf[:0])
+	if err != nil {
+		return nil, err
+	}
+	s.buf = data
+	if fp := fingerprint(data); fp != s.stored || s.last == nil {
+		for _, b := range s.batches(data) {
+			s.last = s.in.journal.add(b)
+		}
+		s.stored = fp
+	}
+	if cap(s.buf) > keepBuffer {
+		s.buf = nil
+	}
+	for _, b := range s.in.conns.unsaved() {
+		s.last = s.in.journal.add(b)
+	}
+	return s.last, nil
+}
+
+// keepBuffer is how many bytes an actor keeps for the next encoding.
+const keepBuffer = 16 << 10
+
+// saveNow saves the state and waits for the disk.
+func (in *Instance) saveNow(ctx context.Context, sc *scope) error {
+	var c *commit
+	var err error
+	if waited := in.inTurn(sc, func(*turn) { c, err = in.saver.save() }, false); waited != nil {
+		err = waited
+	}
+	if err == nil {
+		err = c.wait(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("actor: save the state: %w", err)
+	}
+	return nil
+}
+
+// What an actor has in its store, by the first byte of the key.
+const (
+	keyHead     = 1
+	keyConn     = 2
+	keyUser     = 4
+	keyQueue    = 5
+	keySchedule = 6
+	keyChunk    = 7
+)
+
+const (
+	// maxInline is how large a state may be to be stored in the head itself.
+	maxInline = 64 << 10
+	// chunkSize leaves room for seven chunks in a batch.
+	chunkSize = 120 << 10
+)
+
+// head is what is stored under keyHead: the state, or, when it is large, where
+// its chunks are. Chunks of a new state are written beside those of the old one,
+// and the head decides which count, so that a crash in between harms nothing.
+type head struct {
+	Version int    `cbor:"1,keyasint"`
+	Created bool   `cbor:"2,keyasint"`
+	Inline  []byte `cbor:"3,keyasint,omitempty"`
+	Epoch   uint8  `cbor:"4,keyasint,omitempty"`
+	Chunks  int    `cbor:"5,keyasint,omitempty"`
+	Size    int    `cbor:"6,keyasint,omitempty"`
+}
+
+const headVersion = 1
+
+func chunkKey(epoch uint8, n int) []byte {
+	return []byte{keyChunk, epoch, byte(n >> 16), byte(n >> 8), byte(n)}
+}
+
+// batches returns what stores the state data, which they do not keep.
+func (s *saver) batches(data []byte) []Batch {
+	h := head{Version: headVersion, Created: s.created}
+	if len(data) <= maxInline {
+		h.Inline = data
+		b := Batch{{Key: []byte{keyHead}, Value: must(storeEnc.Marshal(h))}}
+		if s.epoch != 0 {
+			b = append(b, Change{Key: []byte{keyChunk}, To: []byte{keyChunk + 1}})
+			s.epoch = 0
+		}
+		return []Batch{b}
+	}
+	old := s.epoch
+	s.epoch = 3 - max(old, 1) // 1 and 2 in turns; 2 after 0
+	h.Epoch, h.Size = s.epoch, len(data)
+	var all []Batch
+	var b Batch
+	for rest := data; len(rest) > 0; h.Chunks++ {
+		n := min(len(rest), chunkSize)
+		if len(b) == MaxBatchBytes/(chunkSize+MaxKey) {
+			all, b = append(all, b), nil
+		}
+		b = append(b, Change{Key: chunkKey(s.epoch, h.Chunks), Value: append([]byte(nil), rest[:n]...)})
+		rest = rest[n:]
+	}
+	all = append(all, b)
+	b = Batch{{Key: []byte{keyHead}, Value: must(storeEnc.Marshal(h))}}
+	if old != 0 {
+		b = append(b, Change{Key: []byte{keyChunk, old}, To: []byte{keyChunk, old + 1}})
+	}
+	// What a crash has left of an attempt with this epoch goes first.
+	all[0] = append(Batch{{Key: []byte{keyChunk, s.epoch}, To: []byte{keyChunk, s.epoch + 1}}}, all[0]...)
+	return append(all, b)
+}
+
+// load reads the stored state; false when there is none yet.
+func (s *saver) load(ctx context.Context) (bool, error) {
+	store := s.in.start.Lease
+	found, err := store.Get(ctx, []byte{keyHead})
+	if err != nil {
+		return false, fmt.Errorf("read the state: %w", err)
+	}
+	if len(found) != 1 || found[0] == nil {
+		return false, nil
+	}
+	var h head
+	if err := storeDec.Unmarshal(found[0], &h); err != nil {
+		return false, fmt.Errorf("the stored head is damaged: %w", err)
+	}
+	if h.Version != headVersion {
+		return false, fmt.Errorf("the state was stored in format %d, which this version of the library does not know", h.Version)
+	}
+	data := h.Inline
+	if h.Chunks > 0 {
+		data = nil
+		n := 0
+		for e, err := range store.List(ctx, []byte{keyChunk, h.Epoch}, []byte{keyChunk, h.Epoch + 1}, 0, false) {
+			if err != nil {
+				return false, fmt.Errorf("read the state: %w", err)
+			}
+			if n < h.Chunks && string(e.Key) == string(chunkKey(h.Epoch, n)) {
+				data = append(data, e.Value...)
+				n++
+			}
+		}
+		if n != h.Chunks || len(data) != h.Size {
+			return false, errors.New("the stored state is incomplete")
+		}
+	}
+	if err := s.in.state.decode(data); err != nil {
+		return false, err
+	}
+	s.created, s.epoch = h.Created, h.Epoch
+	s.stored, s.known = fingerprint(data), fingerprint(data)
+	// A program that has changed since may encode the same state otherwise;
+	// what counts is what it would store now.
+	s.last = finished
+	return true, nil
+}

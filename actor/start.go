@@ -1,0 +1,184 @@
+package actor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rivet-go/rivet/codec"
+)
+
+func (rt *Runtime) start(ctx context.Context, s Start) (*Instance, error) {
+	b := rt.actors[s.Name]
+	if b == nil {
+		return nil, ErrUnknownName
+	}
+	in := newInstance(rt, b, s)
+	if err := in.boot(ctx); err != nil {
+		in.turns.close(errStopping)
+		in.end(ctx, err)
+		return nil, fmt.Errorf("actor: start %s: %w", in.who(""), err)
+	}
+	return in, nil
+}
+
+// boot brings the actor to where it can take requests.
+func (in *Instance) boot(ctx context.Context) error {
+	exists, err := in.saver.load(ctx)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		if err := in.create(ctx); err != nil {
+			return err
+		}
+	}
+	in.saver.noted()
+	gone, err := in.restoreConns(ctx)
+	if err != nil {
+		return err
+	}
+	if f := in.b.hooks.createVars; f != nil {
+		if err := in.hook(ctx, "CreateVars", nil, func(sc *scope) (err error) {
+			in.vars, err = f(sc)
+			return err
+		}); err != nil {
+			return fmt.Errorf("CreateVars: %w", err)
+		}
+	}
+	if !in.saver.created {
+		if f := in.b.hooks.create; f != nil {
+			if err := in.hook(ctx, "OnCreate", nil, f); err != nil {
+				return fmt.Errorf("OnCreate: %w", err)
+			}
+		}
+		// From here on it exists, whatever becomes of this process.
+		if err := in.saveCreated(ctx); err != nil {
+			return err
+		}
+	}
+	if f := in.b.hooks.wake; f != nil {
+		if err := in.hook(ctx, "OnWake", nil, f); err != nil {
+			return fmt.Errorf("OnWake: %w", err)
+		}
+	}
+	for _, c := range gone {
+		in.disconnected(c)
+	}
+	in.awake.start()
+	if f := in.b.hooks.run; f != nil {
+		in.goRun(f)
+	}
+	return nil
+}
+
+// create makes the first state.
+func (in *Instance) create(ctx context.Context) error {
+	f := in.b.hooks.createState
+	if f == nil {
+		return nil
+	}
+	c := &CreateContext{Self: Self{in}, Context: in.scopeOf(ctx, nil, nil, "", "CreateState").ctx}
+	state := in.state
+	err := in.protect(func() (err error) {
+		state, err = f(c, in.start.Input)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("CreateState: %w", err)
+	}
+	in.state = state
+	return nil
+}
+
+func (in *Instance) saveCreated(ctx context.Context) error {
+	var c *commit
+	var err error
+	waited := in.inTurn(&scope{ctx: ctx, in: in}, func(*turn) {
+		in.saver.created, in.saver.last = true, nil
+		c, err = in.saver.save()
+	}, false)
+	switch {
+	case waited != nil:
+		return waited
+	case err != nil:
+		return err
+	}
+	return c.wait(ctx)
+}
+
+// goRun runs the Run hook until the actor is to stop.
+func (in *Instance) goRun(f func(*scope) error) {
+	in.spawn("Run", func() {
+		err := errEnded
+		defer func() {
+			if err != nil && in.running.Err() == nil {
+				in.report("hook", "Run", err)
+				in.start.Lease.Failed(err)
+			}
+		}()
+		sc := in.scopeOf(in.running, nil, nil, "", "Run")
+		err = in.protect(func() error { return f(sc) })
+	})
+}
+
+// storedConn is a connection in the store, so that it outlives the generation.
+type storedConn struct {
+	Link     string   `cbor:"1,keyasint"`
+	Encoding uint8    `cbor:"2,keyasint"`
+	Params   []byte   `cbor:"3,keyasint,omitempty"`
+	State    []byte   `cbor:"4,keyasint,omitempty"`
+	Events   []string `cbor:"5,keyasint,omitempty"`
+}
+
+func connKey(id string) []byte { return append([]byte{keyConn}, id...) }
+
+// restoreConns puts back the connections whose links are still there. The others
+// are gone.
+func (in *Instance) restoreConns(ctx context.Context) (gone []*Conn, err error) {
+	for e, err := range in.start.Lease.List(ctx, []byte{keyConn}, []byte{keyConn + 1}, 0, false) {
+		if err != nil {
+			return nil, fmt.Errorf("read the connections: %w", err)
+		}
+		var s storedConn
+		if err := storeDec.Unmarshal(e.Value, &s); err != nil || codec.Encoding(s.Encoding) > codec.JSON {
+			in.log.Error("a stored connection is damaged, and dropped", "error", err)
+			in.journal.add(Batch{{Key: e.Key}})
+			continue
+		}
+		link := in.start.Links[s.Link]
+		c := &Conn{
+			id: string(e.Key[1:]), enc: codec.Encoding(s.Encoding), in: in, link: link, stored: fingerprint(e.Value),
+			params: codec.RawValue(codec.JSON, s.Params), events: make(map[string]struct{}),
+		}
+		if h := in.b.hooks.connState; h != nil && len(s.State) > 0 {
+			if c.state, err = h.decode(s.State); err != nil {
+				return nil, fmt.Errorf("the state of a connection: %w", err)
+			}
+		}
+		for _, event := range s.Events {
+			c.events[event] = struct{}{}
+		}
+		in.conns.add(c)
+		if link == nil {
+			gone = append(gone, c)
+			continue
+		}
+		c.req = link.Request()
+		in.restored[s.Link] = &connReceiver{c: c, open: true}
+	}
+	return gone, nil
+}
+
+// record returns what is stored of a connection.
+func (c *Conn) record() ([]byte, error) {
+	s := storedConn{Link: c.link.ID(), Encoding: uint8(c.enc), Params: c.params.Bytes()}
+	if h := c.in.b.hooks.connState; h != nil && c.state != nil {
+		data, err := h.encode(c.state)
+		if err != nil {
+			return nil, err
+		}
+		s.State = data
+	}
+	s.Events = c.in.conns.eventsOf(c)
+	return storeEnc.Marshal(s)
+}
