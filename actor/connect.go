@@ -403,4 +403,3 @@ func (c *Conn) answer(id uint64, output []byte, err error) {
 }
 
 var errOutgoingTooLong = fault("message", "outgoing_too_long", "Outgoing message too long", nil)
-

@@ -129,12 +129,6 @@ type connStateHook struct {
 	decode func([]byte) (any, error)
 }
 
-// connects reports whether something is to run when a client connects, also for
-// a single call over HTTP.
-func (h *hooks) connects() bool {
-	return h.beforeConnect != nil || h.connState != nil || h.connect != nil || h.disconnect != nil
-}
-
 // set stores a hook and finds fault with a second or nil one.
 func set[F any](b *blueprint, name string, dst *F, taken, isNil bool, f F) {
 	switch {

@@ -29,7 +29,6 @@ type bench struct {
 	asks       chan string
 	fail       error // of Apply
 	applied    int
-	ended      bool
 }
 
 func newBench(t *testing.T, a actor.Actor, opts ...actor.Option) *bench {

@@ -28,22 +28,22 @@ type Instance struct {
 
 	// ctx is the handlers', until the actor has to stop them; running is that
 	// of Run, which ends as soon as the actor is to stop.
-	ctx, running         context.Context
-	cancel, cancelRun    context.CancelCauseFunc
-	awake                activity // what keeps it from sleeping
-	tasks                activity // goroutines, but for those of the mailbox
-	turns                mailbox
-	calls                atomic.Int64 // that wait, are given away, or run beside
-	state                stateful     // for turns
-	vars                 any          // for turns
-	conns                table
-	journal              journal
-	saver                saver
-	restored             map[string]Receiver
-	stopping             sync.Once
-	stopped              chan struct{} // closed after stopErr is set
-	stopErr              error
-	links                linkSet // raw sockets, and connections that are being opened
+	ctx, running      context.Context
+	cancel, cancelRun context.CancelCauseFunc
+	awake             activity // what keeps it from sleeping
+	tasks             activity // goroutines, but for those of the mailbox
+	turns             mailbox
+	calls             atomic.Int64 // that wait, are given away, or run beside
+	state             stateful     // for turns
+	vars              any          // for turns
+	conns             table
+	journal           journal
+	saver             saver
+	restored          map[string]Receiver
+	stopping          sync.Once
+	stopped           chan struct{} // closed after stopErr is set
+	stopErr           error
+	links             linkSet // raw sockets, and connections that are being opened
 }
 
 func newInstance(rt *Runtime, b *blueprint, s Start) *Instance {

@@ -82,18 +82,6 @@ func (j *journal) add(b Batch) *commit {
 	return c
 }
 
-// flush returns when everything that was added before is durable or has failed
-// for good, or when ctx has ended.
-func (j *journal) flush(ctx context.Context) error {
-	j.mu.Lock()
-	if len(j.queue) == 0 && !j.writing {
-		j.mu.Unlock()
-		return nil
-	}
-	j.mu.Unlock()
-	return j.add(nil).wait(ctx)
-}
-
 func (j *journal) write() {
 	for {
 		group, batch := j.next()

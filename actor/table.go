@@ -71,12 +71,6 @@ func (t *table) all() iter.Seq[*Conn] {
 	}
 }
 
-func (t *table) len() int {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return len(t.conns.list)
-}
-
 func (t *table) add(c *Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
