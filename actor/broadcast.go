@@ -50,6 +50,8 @@ func Send[T any](c *Conn, e rivet.Event[T], v T) error {
 	if err != nil {
 		return c.in.notSent(string(e), err)
 	}
+	c.in.rt.count.events.Add(1)
+	c.in.rt.count.deliveries.Add(1)
 	_ = c.link.Send(f) // a link that failed tells by Closed
 	return nil
 }
@@ -64,6 +66,7 @@ func (in *Instance) broadcast(event string, args func() []any, except []*Conn) e
 		return nil
 	}
 	var errs []error
+	sent := 0
 	for enc := range a {
 		if len(a[enc].list) == 0 {
 			continue
@@ -76,9 +79,12 @@ func (in *Instance) broadcast(event string, args func() []any, except []*Conn) e
 		for _, c := range a[enc].list {
 			if len(except) == 0 || !slices.Contains(except, c) {
 				_ = c.link.Send(f)
+				sent++
 			}
 		}
 	}
+	in.rt.count.events.Add(1)
+	in.rt.count.deliveries.Add(uint64(sent))
 	return in.notSent(event, errors.Join(errs...))
 }
 

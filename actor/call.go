@@ -60,10 +60,7 @@ func (in *Instance) call(c *call, name string, begun func()) {
 	c.timer = time.AfterFunc(in.b.set.actionTimeout, c.expire)
 	err := in.turns.push(item{
 		urgent: true, // counted above
-		run: func(t *turn) {
-			begun()
-			c.begin(t)
-		},
+		run:    func(t *turn) { c.begin(t, begun) },
 		refuse: c.refused,
 	})
 	if err != nil {
@@ -94,11 +91,17 @@ func (c *call) refused(err error) {
 }
 
 // begin runs the handler in its turn, or beside it.
-func (c *call) begin(t *turn) {
+func (c *call) begin(t *turn, begun func()) {
+	if c.in.ctx.Err() != nil {
+		c.refused(errStopping)
+		return
+	}
+	begun()
 	if !c.at.CompareAndSwap(callWaits, callRuns) {
 		c.done()
 		return
 	}
+	c.in.rt.count.calls.Add(1)
 	if c.action.concurrent {
 		c.in.tasks.more()
 		go func() {

@@ -41,6 +41,7 @@ type Instance struct {
 	saver             saver
 	restored          map[string]Receiver
 	stopping          sync.Once
+	up                bool          // it counts as awake; set before Start returns
 	stopped           chan struct{} // closed after stopErr is set
 	stopErr           error
 	links             linkSet // raw sockets, and connections that are being opened

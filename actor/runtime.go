@@ -16,6 +16,7 @@ type Runtime struct {
 	set    hostSettings
 	log    *slog.Logger
 	client atomic.Pointer[rivet.Client]
+	count  counters
 }
 
 // Names are the names of the actors, sorted.

@@ -64,6 +64,9 @@ func (in *Instance) boot(ctx context.Context) error {
 	for _, c := range gone {
 		in.disconnected(c)
 	}
+	in.rt.count.starts.Add(1)
+	in.rt.count.awake.Add(1)
+	in.up = true
 	in.awake.start()
 	if f := in.b.hooks.run; f != nil {
 		in.goRun(f)
@@ -113,6 +116,7 @@ func (in *Instance) goRun(f func(*scope) error) {
 		defer func() {
 			if err != nil && in.running.Err() == nil {
 				in.report("hook", "Run", err)
+				in.rt.count.crashes.Add(1)
 				in.start.Lease.Failed(err)
 			}
 		}()

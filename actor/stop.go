@@ -19,6 +19,10 @@ import (
 func (in *Instance) Stop(ctx context.Context, reason StopReason) error {
 	in.stopping.Do(func() {
 		in.stopErr = in.stop(ctx, reason)
+		if in.up {
+			in.rt.count.awake.Add(-1)
+		}
+		in.rt.count.connections.Add(-int64(in.conns.len()))
 		close(in.stopped)
 	})
 	select {

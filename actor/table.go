@@ -71,10 +71,18 @@ func (t *table) all() iter.Seq[*Conn] {
 	}
 }
 
+func (t *table) len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.conns.list)
+}
+
 func (t *table) add(c *Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.conns.add(c)
+	if t.conns.add(c) {
+		c.in.rt.count.connections.Add(1)
+	}
 	for event := range c.events {
 		t.join(c, event)
 	}
@@ -87,6 +95,7 @@ func (t *table) remove(c *Conn) bool {
 	if !t.conns.remove(c) {
 		return false
 	}
+	c.in.rt.count.connections.Add(-1)
 	for event := range c.events {
 		t.leave(c, event)
 	}
