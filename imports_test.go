@@ -21,16 +21,18 @@ func TestImportsRunOneWay(t *testing.T) {
 		"actor":            {"", "codec", "internal/gateway", "internal/ws"},
 		"actor/local":      {"", "actor", "codec", "internal/gateway", "internal/pipe", "internal/ws"},
 		"":                 {"backoff", "codec", "conn", "internal/gateway", "internal/ws", "stream"},
+		"actor/local":      {"", "actor", "codec", "internal/gateway", "internal/pipe", "internal/ws"},
 		"backoff":          {},
 		"codec":            {"internal/bare", "internal/typed"},
 		"conn":             {"backoff", "codec", "internal/ws", "stream"},
 		"internal/bare":    {},
 		"internal/gateway": {"codec"},
+		"internal/pipe":    {},
 		"internal/typed":   {},
 		"internal/ws":      {},
 		"stream":           {},
 		"stream/rx":        {"stream"},
-		"rivettest":        {"", "codec", "conn", "stream"},
+		"rivettest":        {"", "codec", "conn", "internal/pipe", "stream"},
 	}
 	// Third-party modules that only these packages may use. Package actor stores
 	// Go values, which the wire's CBOR, made for JavaScript, would change.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/rivet-go/rivet/internal/pipe"
 )
 
 // Gateway is a Rivet gateway, engine API and actor server in one, for tests.
@@ -167,12 +169,12 @@ func (g *Gateway) Dial(ctx context.Context, network, addr string) (net.Conn, err
 	step, ok := g.takeDialStep()
 	switch {
 	case ok && step.refuse:
-		return nil, refused(network, g.link.addr)
+		return nil, pipe.Refused(network, g.link.addr)
 	case ok:
 		select {
 		case <-ctx.Done():
 		case <-g.ctx.Done():
-			return nil, refused(network, g.link.addr)
+			return nil, pipe.Refused(network, g.link.addr)
 		}
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: g.link.addr, Err: ctx.Err()}
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"github.com/rivet-go/rivet/internal/pipe"
 )
 
 // link is the gateway's place on a network, TCP or in memory: one address
@@ -34,7 +36,7 @@ func (l *link) start(g *Gateway) error {
 		ConnState:      l.count,
 	}
 	if g.cfg.memory {
-		l.host, l.addr = g.cfg.host, memAddr(g.cfg.host)
+		l.host, l.addr = g.cfg.host, pipe.Addr(g.cfg.host)
 	}
 	return l.up()
 }
@@ -49,7 +51,7 @@ func (l *link) up() error {
 	var ln net.Listener
 	switch {
 	case l.g.cfg.memory:
-		ln = newMemListener(memAddr(l.host))
+		ln = pipe.NewListener(pipe.Addr(l.host))
 	case l.host == "":
 		var err error
 		if ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -99,10 +101,10 @@ func (l *link) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	ln := l.listener
 	l.mu.Unlock()
 	if ln == nil {
-		return nil, refused(network, l.addr)
+		return nil, pipe.Refused(network, l.addr)
 	}
-	if m, ok := ln.(*memListener); ok {
-		return m.dial(ctx)
+	if m, ok := ln.(*pipe.Listener); ok {
+		return m.Dial(ctx)
 	}
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", l.host)
@@ -183,4 +185,17 @@ func hijack(w http.ResponseWriter) (*serverConn, []byte, error) {
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	return raw.(*serverConn), append([]byte(nil), early...), nil
+}
+
+// resetConn drops a connection without any goodbye.
+func resetConn(c net.Conn) {
+	switch c := c.(type) {
+	case *pipe.Conn:
+		c.Reset()
+	case *net.TCPConn:
+		_ = c.SetLinger(0)
+		_ = c.Close()
+	default:
+		_ = c.Close()
+	}
 }

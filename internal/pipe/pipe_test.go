@@ -1,4 +1,4 @@
-package rivettest
+package pipe
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-func pair(t *testing.T) (client, server *memConn) {
-	client, server = newMemPair("client", "server")
+func pair(t *testing.T) (client, server *Conn) {
+	client, server = New("client", "server")
 	t.Cleanup(func() {
 		client.Close()
 		server.Close()
@@ -26,7 +26,7 @@ func pair(t *testing.T) (client, server *memConn) {
 
 func TestPipeCarriesBytes(t *testing.T) {
 	client, server := pair(t)
-	want := make([]byte, 3*pipeBuffer+17)
+	want := make([]byte, 3*Buffer+17)
 	if _, err := rand.Read(want); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestPipeCarriesBytes(t *testing.T) {
 func TestPipeBuffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := pair(t)
-		if n, err := client.Write(make([]byte, pipeBuffer)); n != pipeBuffer || err != nil {
+		if n, err := client.Write(make([]byte, Buffer)); n != Buffer || err != nil {
 			t.Fatalf("%d %v", n, err)
 		}
 		wrote := false
@@ -103,7 +103,7 @@ func TestPipeDeadlines(t *testing.T) {
 		if err := client.SetDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Write(make([]byte, pipeBuffer)); err != nil {
+		if _, err := client.Write(make([]byte, Buffer)); err != nil {
 			t.Fatal(err)
 		}
 		if err := client.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -150,7 +150,7 @@ func TestPipeEnds(t *testing.T) {
 		if _, err := server.Write([]byte("lost")); err != nil {
 			t.Fatal(err)
 		}
-		server.reset()
+		server.Reset()
 		if n, err := client.Read(make([]byte, 9)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("read after a reset: %d %v", n, err)
 		}
@@ -171,17 +171,17 @@ func TestPipeEnds(t *testing.T) {
 	})
 }
 
-func TestMemListener(t *testing.T) {
+func TestListener(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newMemListener("here")
-		client, err := l.dial(t.Context())
+		l := NewListener("here")
+		client, err := l.Dial(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		waiting := make(chan error)
 		go func() {
 			for {
-				if _, err := l.dial(t.Context()); err != nil {
+				if _, err := l.Dial(t.Context()); err != nil {
 					waiting <- err
 					return
 				}
@@ -190,14 +190,14 @@ func TestMemListener(t *testing.T) {
 		synctest.Wait() // the backlog is full
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := l.dial(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := l.Dial(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("full: %v", err)
 		}
 		l.Close()
 		if err := <-waiting; !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("closed: %v", err)
 		}
-		if _, err := l.dial(t.Context()); !errors.Is(err, syscall.ECONNREFUSED) {
+		if _, err := l.Dial(t.Context()); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("closed: %v", err)
 		}
 		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {

@@ -1,4 +1,7 @@
-package rivettest
+// Package pipe is a network in memory, for tests and for clients in the process
+// of their server. Unlike those of net.Pipe its connections buffer, and they can
+// be reset.
+package pipe
 
 import (
 	"context"
@@ -11,32 +14,36 @@ import (
 	"time"
 )
 
-// pipeBuffer is how many bytes one direction of an in-memory connection holds
+// Buffer is how many bytes one direction of an in-memory connection holds
 // before writes block, as a socket buffer would.
-const pipeBuffer = 256 << 10
+const Buffer = 256 << 10
 
-// memAddr is both ends' address in the in-memory network.
-type memAddr string
+// Addr is both ends' address in the in-memory network.
+type Addr string
 
-func (memAddr) Network() string  { return "mem" }
-func (a memAddr) String() string { return string(a) }
+// Network returns "mem".
+func (Addr) Network() string { return "mem" }
 
-// memConn is one end of an in-memory connection. Unlike net.Pipe it buffers,
+// String returns the address.
+func (a Addr) String() string { return string(a) }
+
+// Conn is one end of an in-memory connection. Unlike net.Pipe it buffers,
 // so a write does not wait for the reader, and it can be reset. It waits on
 // sync.Cond only, which testing/synctest counts as durably blocked.
-type memConn struct {
-	in, out     *memHalf
-	local, peer memAddr
+type Conn struct {
+	in, out     *half
+	local, peer Addr
 }
 
-// newMemPair returns both ends of a connection.
-func newMemPair(client, server memAddr) (*memConn, *memConn) {
-	a, b := newMemHalf(), newMemHalf()
-	return &memConn{in: a, out: b, local: client, peer: server},
-		&memConn{in: b, out: a, local: server, peer: client}
+// New returns both ends of a connection. They are safe for concurrent use.
+func New(client, server Addr) (*Conn, *Conn) {
+	a, b := newHalf(), newHalf()
+	return &Conn{in: a, out: b, local: client, peer: server},
+		&Conn{in: b, out: a, local: server, peer: client}
 }
 
-func (c *memConn) Read(p []byte) (int, error) {
+// Read reads what the peer has written, and blocks while there is nothing.
+func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.in.read(p)
 	if err != nil && err != io.EOF {
 		err = c.opError("read", err)
@@ -44,7 +51,8 @@ func (c *memConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *memConn) Write(p []byte) (int, error) {
+// Write blocks while the buffer is full.
+func (c *Conn) Write(p []byte) (int, error) {
 	n, err := c.out.write(p)
 	if err != nil {
 		err = c.opError("write", err)
@@ -52,13 +60,13 @@ func (c *memConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *memConn) opError(op string, err error) error {
+func (c *Conn) opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: "mem", Source: c.local, Addr: c.peer, Err: err}
 }
 
 // Close ends both directions: the peer reads what was written before, then
 // io.EOF, and its writes fail with EPIPE.
-func (c *memConn) Close() error {
+func (c *Conn) Close() error {
 	if !c.in.abandon(net.ErrClosed, syscall.EPIPE) {
 		return c.opError("close", net.ErrClosed)
 	}
@@ -67,42 +75,48 @@ func (c *memConn) Close() error {
 }
 
 // CloseWrite ends this end's direction only, as a TCP half-close does.
-func (c *memConn) CloseWrite() error {
+func (c *Conn) CloseWrite() error {
 	c.out.finish(net.ErrClosed)
 	return nil
 }
 
-// reset ends both directions at once: what is in flight is lost and the peer
+// Reset ends both directions at once: what is in flight is lost and the peer
 // sees ECONNRESET.
-func (c *memConn) reset() {
+func (c *Conn) Reset() {
 	c.in.abandon(net.ErrClosed, syscall.ECONNRESET)
 	c.out.sever(syscall.ECONNRESET, net.ErrClosed)
 }
 
-func (c *memConn) LocalAddr() net.Addr  { return c.local }
-func (c *memConn) RemoteAddr() net.Addr { return c.peer }
+// LocalAddr returns the address of this end.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
 
-func (c *memConn) SetDeadline(t time.Time) error {
+// RemoteAddr returns the address of the other end.
+func (c *Conn) RemoteAddr() net.Addr { return c.peer }
+
+// SetDeadline sets both deadlines.
+func (c *Conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-func (c *memConn) SetReadDeadline(t time.Time) error {
+// SetReadDeadline ends reads at t with os.ErrDeadlineExceeded.
+func (c *Conn) SetReadDeadline(t time.Time) error {
 	if !c.in.setDeadline(&c.in.readBy, t) {
 		return c.opError("set", net.ErrClosed)
 	}
 	return nil
 }
 
-func (c *memConn) SetWriteDeadline(t time.Time) error {
+// SetWriteDeadline ends writes at t with os.ErrDeadlineExceeded.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
 	if !c.out.setDeadline(&c.out.writeBy, t) {
 		return c.opError("set", net.ErrClosed)
 	}
 	return nil
 }
 
-// memHalf is one direction: a ring between one end's writes and the other's
+// half is one direction: a ring between one end's writes and the other's
 // reads.
-type memHalf struct {
+type half struct {
 	mu   sync.Mutex
 	cond sync.Cond
 	ring []byte
@@ -114,13 +128,13 @@ type memHalf struct {
 	readBy, writeBy   deadline
 }
 
-func newMemHalf() *memHalf {
-	h := &memHalf{}
+func newHalf() *half {
+	h := &half{}
 	h.cond.L = &h.mu
 	return h
 }
 
-func (h *memHalf) read(p []byte) (int, error) {
+func (h *half) read(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
@@ -147,7 +161,7 @@ func (h *memHalf) read(p []byte) (int, error) {
 	}
 }
 
-func (h *memHalf) write(p []byte) (int, error) {
+func (h *half) write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	done := 0
@@ -170,9 +184,9 @@ func (h *memHalf) write(p []byte) (int, error) {
 }
 
 // put copies what fits into the ring, which grows from small.
-func (h *memHalf) put(p []byte) int {
-	if want := min(h.size+len(p), pipeBuffer); want > len(h.ring) {
-		grown := make([]byte, max(want, min(2*len(h.ring), pipeBuffer), 1024))
+func (h *half) put(p []byte) int {
+	if want := min(h.size+len(p), Buffer); want > len(h.ring) {
+		grown := make([]byte, max(want, min(2*len(h.ring), Buffer), 1024))
 		n := copy(grown, h.ring[h.head:min(h.head+h.size, len(h.ring))])
 		copy(grown[n:], h.ring[:h.size-n])
 		h.ring, h.head = grown, 0
@@ -190,7 +204,7 @@ func (h *memHalf) put(p []byte) int {
 
 // abandon ends the direction from the reader's side; false when it was ended
 // before.
-func (h *memHalf) abandon(read, write error) bool {
+func (h *half) abandon(read, write error) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.readBy.stop()
@@ -206,7 +220,7 @@ func (h *memHalf) abandon(read, write error) bool {
 }
 
 // finish ends the direction from the writer's side after what is in the ring.
-func (h *memHalf) finish(write error) {
+func (h *half) finish(write error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.writeBy.stop()
@@ -218,7 +232,7 @@ func (h *memHalf) finish(write error) {
 }
 
 // sever ends the direction from the writer's side at once.
-func (h *memHalf) sever(read, write error) {
+func (h *half) sever(read, write error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.writeBy.stop()
@@ -229,7 +243,7 @@ func (h *memHalf) sever(read, write error) {
 	h.cond.Broadcast()
 }
 
-func (h *memHalf) setDeadline(d *deadline, t time.Time) bool {
+func (h *half) setDeadline(d *deadline, t time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if d == &h.readBy && h.readErr == net.ErrClosed || d == &h.writeBy && h.writeErr == net.ErrClosed {
@@ -274,19 +288,21 @@ func (d *deadline) stop() {
 	}
 }
 
-// memListener accepts in-memory connections.
-type memListener struct {
-	addr   memAddr
+// Listener accepts in-memory connections.
+type Listener struct {
+	addr   Addr
 	accept chan net.Conn
 	done   chan struct{}
 	once   sync.Once
 }
 
-func newMemListener(addr memAddr) *memListener {
-	return &memListener{addr: addr, accept: make(chan net.Conn, 128), done: make(chan struct{})}
+// NewListener returns a Listener, which only its Dial reaches.
+func NewListener(addr Addr) *Listener {
+	return &Listener{addr: addr, accept: make(chan net.Conn, 128), done: make(chan struct{})}
 }
 
-func (l *memListener) Accept() (net.Conn, error) {
+// Accept waits for the next connection; after Close it returns net.ErrClosed.
+func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.accept:
 		return c, nil
@@ -296,57 +312,45 @@ func (l *memListener) Accept() (net.Conn, error) {
 }
 
 // Close refuses further connections and resets those not accepted yet.
-func (l *memListener) Close() error {
+func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.done) })
 	for {
 		select {
 		case c := <-l.accept:
-			c.(*memConn).reset()
+			c.(*Conn).Reset()
 		default:
 			return nil
 		}
 	}
 }
 
-func (l *memListener) Addr() net.Addr { return l.addr }
+// Addr returns the address that it listens at.
+func (l *Listener) Addr() net.Addr { return l.addr }
 
-// dial connects to l, waiting for room in its backlog.
-func (l *memListener) dial(ctx context.Context) (net.Conn, error) {
-	client, server := newMemPair("client.invalid:0", l.addr)
+// Dial connects to l, waiting for room in its backlog.
+func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
+	client, server := New("client.invalid:0", l.addr)
 	select {
 	case <-l.done:
-		return nil, refused("mem", l.addr)
+		return nil, Refused("mem", l.addr)
 	default:
 	}
 	select {
 	case l.accept <- server:
 		select {
 		case <-l.done: // Close may have drained before server was put there
-			server.reset()
+			server.Reset()
 		default:
 		}
 		return client, nil
 	case <-l.done:
-		return nil, refused("mem", l.addr)
+		return nil, Refused("mem", l.addr)
 	case <-ctx.Done():
 		return nil, &net.OpError{Op: "dial", Net: "mem", Addr: l.addr, Err: ctx.Err()}
 	}
 }
 
-// refused is what dialing an address answers where nobody listens.
-func refused(network string, addr net.Addr) error {
+// Refused is what dialing an address answers where nobody listens.
+func Refused(network string, addr net.Addr) error {
 	return &net.OpError{Op: "dial", Net: network, Addr: addr, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
-}
-
-// resetConn drops a connection without any goodbye.
-func resetConn(c net.Conn) {
-	switch c := c.(type) {
-	case *memConn:
-		c.reset()
-	case *net.TCPConn:
-		_ = c.SetLinger(0)
-		_ = c.Close()
-	default:
-		_ = c.Close()
-	}
 }
