@@ -1,0 +1,95 @@
+package local
+
+import (
+	"io"
+	"net/http"
+	"sync/atomic"
+)
+
+// answer is the answer of an actor. It adds what the gateway adds, and takes
+// the place of the actor's own when the request was too large.
+type answer struct {
+	http.ResponseWriter
+	r       *http.Request
+	body    *limitedBody // nil for none
+	begun   bool
+	refused bool
+}
+
+// WriteHeader is http.ResponseWriter's.
+func (a *answer) WriteHeader(status int) {
+	if a.begun || status < http.StatusOK {
+		if !a.refused {
+			a.ResponseWriter.WriteHeader(status)
+		}
+		return
+	}
+	a.begun = true
+	h := a.Header()
+	if a.body != nil && a.body.over.Load() {
+		a.refused = true
+		clear(h)
+		h.Set("Connection", "close") // the rest of the body is on its way
+		allowOrigin(h, a.r)
+		setError(h, errTooLarge)
+		writeError(a.ResponseWriter, a.r, gatewayStatus(errTooLarge), errTooLarge)
+		return
+	}
+	allowOrigin(h, a.r)
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write is http.ResponseWriter's.
+func (a *answer) Write(p []byte) (int, error) {
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
+	if a.refused {
+		return 0, http.ErrBodyNotAllowed
+	}
+	return a.ResponseWriter.Write(p)
+}
+
+// finish begins the answer of a handler that has not.
+func (a *answer) finish() {
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
+}
+
+// FlushError is for http.ResponseController.
+func (a *answer) FlushError() error {
+	a.finish()
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}
+
+// Flush is http.Flusher's.
+func (a *answer) Flush() { _ = a.FlushError() }
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// limitedBody is a request's body up to the gateway's limit.
+type limitedBody struct {
+	io.ReadCloser
+	left int64
+	over atomic.Bool // the request is larger; handlers may read beside writing
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.over.Load() {
+		return 0, &http.MaxBytesError{Limit: maxBody}
+	}
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if int64(n) <= b.left {
+		b.left -= int64(n)
+		return n, err
+	}
+	n = int(b.left)
+	b.left = 0
+	b.over.Store(true)
+	return n, &http.MaxBytesError{Limit: maxBody}
+}
