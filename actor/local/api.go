@@ -45,12 +45,12 @@ type failed struct {
 	Message string `json:"message"`
 }
 
-func describe(rec *record) actorObject {
+func objectOf(rec *record) actorObject {
 	o := actorObject{
 		ID: rec.ID, Name: rec.Name, Key: gateway.SerializeKey(rec.Key), NamespaceID: namespaceID,
 		Datacenter: rec.Region, Pool: rec.Pool, CrashPolicy: rec.CrashPolicy,
-		Created: rec.CreatedAt.UnixMilli(), Started: millis(rec.StartedAt), Connectable: millis(rec.ConnectableAt),
-		Slept: millis(rec.SleptAt), Destroyed: millis(rec.DestroyedAt),
+		Created: rec.CreatedAt.UnixMilli(), Started: apiMillis(rec.StartedAt), Connectable: apiMillis(rec.ConnectableAt),
+		Slept: apiMillis(rec.SleptAt), Destroyed: apiMillis(rec.DestroyedAt),
 	}
 	if rec.Failure != "" {
 		o.Failure = &failed{Message: errInternal.Message}
@@ -58,8 +58,8 @@ func describe(rec *record) actorObject {
 	return o
 }
 
-// millis is t as the API has it, nil for the zero time.
-func millis(t time.Time) *int64 {
+// apiMillis is t as the API has it, nil for the zero time.
+func apiMillis(t time.Time) *int64 {
 	if t.IsZero() {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (f *front) listActors(r *http.Request) (any, error) {
 				return nil, err
 			}
 			if ok {
-				answer.Actors = append(answer.Actors, describe(&rec))
+				answer.Actors = append(answer.Actors, objectOf(&rec))
 			}
 		}
 	case byKey:
@@ -158,7 +158,7 @@ func (f *front) listActors(r *http.Request) (any, error) {
 			return nil, err
 		}
 		if ok {
-			answer.Actors = append(answer.Actors, describe(&rec))
+			answer.Actors = append(answer.Actors, objectOf(&rec))
 		}
 	case limit > 0:
 		cursor, _ := q.text("cursor")
@@ -170,7 +170,7 @@ func (f *front) listActors(r *http.Request) (any, error) {
 			return nil, err
 		}
 		for i := range recs {
-			answer.Actors = append(answer.Actors, describe(&recs[i]))
+			answer.Actors = append(answer.Actors, objectOf(&recs[i]))
 		}
 		answer.Pagination = page(next)
 	}

@@ -120,7 +120,7 @@ func (f *front) createActor(r *http.Request) (any, error) {
 		return struct {
 			Actor   actorObject `json:"actor"`
 			Created bool        `json:"created"`
-		}{describe(&rec), created}, nil
+		}{objectOf(&rec), created}, nil
 	}
 	rec, err := f.places.create(r.Context(), s)
 	if taken, ok := errors.AsType[*takenError](err); ok {
@@ -133,7 +133,7 @@ func (f *front) createActor(r *http.Request) (any, error) {
 	}
 	return struct {
 		Actor actorObject `json:"actor"`
-	}{describe(&rec)}, nil
+	}{objectOf(&rec)}, nil
 }
 
 // createFields are the members of the body, in the order in which the engine

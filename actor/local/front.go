@@ -35,8 +35,8 @@ type registry interface {
 	SendBuffer() int
 }
 
-// directory is what the front uses of places.
-type directory interface {
+// actors is what the front uses of places.
+type actors interface {
 	getOrCreate(ctx context.Context, s spec) (rec record, created bool, err error)
 	create(ctx context.Context, s spec) (record, error)
 	find(ctx context.Context, name string, key rivet.Key) (rec record, ok bool, err error)
@@ -51,15 +51,15 @@ type directory interface {
 }
 
 var (
-	_ registry  = (*actor.Runtime)(nil)
-	_ directory = (*places)(nil)
+	_ registry = (*actor.Runtime)(nil)
+	_ actors   = (*places)(nil)
 )
 
 // front is what clients reach: the API, the gateway and the sockets that the
 // engine would have. What an actor itself answers is its instance's.
 type front struct {
 	rt     registry
-	places directory
+	places actors
 	log    *slog.Logger
 
 	// ctx ends when the front is shut down. Sockets and requests of clients in
@@ -83,7 +83,7 @@ const goingAway = "ws.going_away"
 // errShutdown is the cause of the front's context.
 var errShutdown = errors.New("local: the host has been shut down")
 
-func newFront(rt registry, p directory) *front {
+func newFront(rt registry, p actors) *front {
 	f := &front{
 		rt: rt, places: p, log: rt.Log(),
 		links: make(map[*link]struct{}), open: make(map[*localConn]struct{}),
