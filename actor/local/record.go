@@ -1,18 +1,23 @@
 package local
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/rivet-go/rivet"
 )
 
-// record is what is known of an actor. Zero times mean that it has not
+// record is what is known of an actor, but for its input, which only a start
+// reads. Zero times mean that it has not
 // happened.
 type record struct {
 	ID          string
 	Name        string
 	Key         rivet.Key
-	Input       []byte // CBOR with compat forms; nil for none
 	Region      string // always "default"
 	Pool        string
 	CrashPolicy string
@@ -31,8 +36,83 @@ type record struct {
 type spec struct {
 	Name        string
 	Key         rivet.Key
-	Input       []byte
+	Input       []byte // CBOR with compat forms; empty for none
 	Region      string
 	Pool        string
 	CrashPolicy string
+}
+
+// stored is a record in the file, with times in Unix milliseconds.
+type stored struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Key         string `json:"key"` // serialized
+	Region      string `json:"region"`
+	Pool        string `json:"pool"`
+	CrashPolicy string `json:"crash_policy"`
+	Generation  uint64 `json:"generation"`
+	Created     int64  `json:"created"`
+	Started     int64  `json:"started,omitempty"`
+	Connectable int64  `json:"connectable,omitempty"`
+	Slept       int64  `json:"slept,omitempty"`
+	Destroyed   int64  `json:"destroyed,omitempty"`
+	Failure     string `json:"failure,omitempty"`
+}
+
+// encode returns the record as it is in the file.
+func (r *record) encode() ([]byte, error) {
+	return json.Marshal(stored{
+		ID: r.ID, Name: r.Name, Key: r.Key.String(),
+		Region: r.Region, Pool: r.Pool, CrashPolicy: r.CrashPolicy, Generation: r.Generation,
+		Created: millis(r.CreatedAt), Started: millis(r.StartedAt), Connectable: millis(r.ConnectableAt),
+		Slept: millis(r.SleptAt), Destroyed: millis(r.DestroyedAt), Failure: r.Failure,
+	})
+}
+
+// decodeRecord reverses encode, for the actor that id says.
+func decodeRecord(id string, data []byte) (record, error) {
+	var s stored
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	err := d.Decode(&s)
+	if err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = errors.New("something follows it")
+		}
+	}
+	switch {
+	case err != nil:
+	case s.ID != id:
+		err = fmt.Errorf("it is of another actor, %.40q", s.ID)
+	case s.Name == "" || len(s.Name) > maxName:
+		err = errors.New("its name cannot be one")
+	case s.Created <= 0:
+		err = errors.New("it has no time of creation")
+	}
+	if err != nil {
+		return record{}, fmt.Errorf("%w: the record of actor %.40q: %w", ErrDamaged, id, err)
+	}
+	r := record{
+		ID: s.ID, Name: s.Name, Key: rivet.ParseKey(s.Key),
+		Region: s.Region, Pool: s.Pool, CrashPolicy: s.CrashPolicy, Generation: s.Generation,
+		CreatedAt: fromMillis(s.Created), StartedAt: fromMillis(s.Started), ConnectableAt: fromMillis(s.Connectable),
+		SleptAt: fromMillis(s.Slept), DestroyedAt: fromMillis(s.Destroyed), Failure: s.Failure,
+	}
+	return r, nil
+}
+
+// millis is t in Unix milliseconds, rounded up so that nothing comes early; 0
+// for the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Add(time.Millisecond - time.Nanosecond).UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
 }
