@@ -139,7 +139,7 @@ func (t *target) readParams(p params) *codec.Error {
 		if err != nil {
 			return gatewayError("guard", "query_invalid_base64_input", "invalid base64url in query gateway input", nil)
 		}
-		if codec.Unmarshal(codec.CBOR, data, new(any)) != nil {
+		if len(data) == 0 || codec.Unmarshal(codec.CBOR, data, new(any)) != nil {
 			return gatewayError("guard", "query_invalid_cbor_input", "invalid query gateway input cbor: invalid cbor",
 				map[string]any{"detail": "invalid cbor"})
 		}
