@@ -45,7 +45,7 @@ func (g *fakeRegistry) SendBuffer() int {
 
 // fakePlaces are actors in memory whose instances are fakes.
 type fakePlaces struct {
-	handler http.Handler                    // of every actor
+	handler http.Handler                      // of every actor
 	accept  func(l actor.Link) actor.Receiver // nil takes what comes and acks it
 	// block is what acquire waits for, nil for nothing.
 	block chan struct{}
