@@ -145,7 +145,7 @@ func TestContentTypeIsRequired(t *testing.T) {
 
 func TestActorObjectTellsTimes(t *testing.T) {
 	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
-	got, err := json.Marshal(describe(&record{
+	got, err := json.Marshal(objectOf(&record{
 		ID: "i", Name: "n", Region: "default", Pool: "p", CrashPolicy: "restart", Failure: "password is hunter2",
 		CreatedAt: at(1), StartedAt: at(2), ConnectableAt: at(3), SleptAt: at(4), DestroyedAt: at(5),
 	}))

@@ -65,7 +65,7 @@ func (t localTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-a.begun:
 	case <-ctx.Done():
 	}
-	return a.response()
+	return a.response(ctx)
 }
 
 // serverRequest is a client's request as a server gets it.
@@ -120,10 +120,12 @@ func newLocalAnswer(r *http.Request, cancel context.CancelCauseFunc) *localAnswe
 // client sees that it is not whole.
 func (a *localAnswer) run(f *front, in *http.Request) {
 	defer func() {
-		switch p := recover(); p {
-		case nil:
-			a.WriteHeader(http.StatusOK)
+		p := recover()
+		switch {
+		case p == nil && a.finish(in.Context()):
 			a.fail(io.EOF)
+		case p == nil:
+			a.fail(context.Cause(in.Context()))
 		default:
 			if p != http.ErrAbortHandler {
 				f.log.Error("panic while answering", "panic", p, slog.String("stack", string(debug.Stack())))
@@ -132,6 +134,18 @@ func (a *localAnswer) run(f *front, in *http.Request) {
 		}
 	}()
 	f.ServeHTTP(a, in)
+}
+
+// finish begins the answer of a handler that has not; false when that was so
+// because ctx has ended.
+func (a *localAnswer) finish(ctx context.Context) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.status == 0 && ctx.Err() != nil {
+		return false
+	}
+	a.writeHeader(http.StatusOK)
+	return true
 }
 
 // fail ends the answer, at its end or before.
@@ -149,13 +163,13 @@ func (a *localAnswer) fail(err error) {
 }
 
 // response is what RoundTrip returns once the answer has begun or failed.
-func (a *localAnswer) response() (*http.Response, error) {
+func (a *localAnswer) response(ctx context.Context) (*http.Response, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.status == 0 {
 		err := a.err
 		if err == nil { // the context has ended this very moment
-			err = context.Cause(a.request.Context())
+			err = context.Cause(ctx)
 		}
 		return nil, err
 	}

@@ -280,8 +280,7 @@ func TestClientInTheProcess(t *testing.T) {
 			t.Errorf("%+v %v", m, err)
 		}
 		h := client.GetOrCreate("counter", rivet.Key{"a,b"})
-		var out int
-		if err := h.Call(t.Context(), "a/b", &out); err != nil || out != 42 {
+		if out, err := rivet.Call[int](t.Context(), h, "a/b"); err != nil || out != 42 {
 			t.Errorf("%d %v", out, err)
 		}
 		conn := h.Connect(t.Context())

@@ -50,16 +50,19 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.ResponseWriter.Write(p)
 }
 
-// finish begins the answer of a handler that has not.
+// finish begins the answer of a handler that has not, unless it has given up
+// since nobody waits for one.
 func (a *answer) finish() {
-	if !a.begun {
+	if !a.begun && a.r.Context().Err() == nil {
 		a.WriteHeader(http.StatusOK)
 	}
 }
 
 // FlushError is for http.ResponseController.
 func (a *answer) FlushError() error {
-	a.finish()
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
 	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 

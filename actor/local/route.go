@@ -172,9 +172,9 @@ func (t *target) raw() bool {
 // request is r as the actor is to see it.
 func (t *target) request(r *http.Request, ray string) *http.Request {
 	out := r.WithContext(r.Context()) // a copy
-	out.URL = &url.URL{Path: unescape(t.path, false), RawPath: t.path, RawQuery: t.query, ForceQuery: t.force && t.query == ""}
-	if out.URL.Path == t.path {
-		out.URL.RawPath = ""
+	out.URL = &url.URL{Path: unescape(t.path, false), RawQuery: t.query, ForceQuery: t.force && t.query == ""}
+	if out.URL.EscapedPath() != t.path {
+		out.URL.RawPath = t.path
 	}
 	out.RequestURI = t.path
 	if t.query != "" || out.URL.ForceQuery {
