@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/rivet-go/rivet/codec"
 )
 
@@ -13,7 +15,7 @@ import (
 // concurrent use, and any number of hosts may have it.
 type Actor struct {
 	name  string
-	build func() (*blueprint, error)
+	build func() *blueprint // to be looked at for faults
 }
 
 // Name is the name under which clients find it.
@@ -37,8 +39,8 @@ type Registry []Actor
 // The state is stored as CBOR, by the rules of encoding/json for fields and tags:
 // what is not exported is not kept.
 func Define[S any](name string, setup func(*Definition[S]), opts ...DefinitionOption) Actor {
-	return Actor{name: name, build: func() (b *blueprint, err error) {
-		b = &blueprint{
+	return Actor{name: name, build: func() *blueprint {
+		b := &blueprint{
 			name:     name,
 			set:      defaultSettings(),
 			newState: func() stateful { return new(cell[S]) },
@@ -46,11 +48,6 @@ func Define[S any](name string, setup func(*Definition[S]), opts ...DefinitionOp
 			events:   make(map[string]func(*scope) (bool, error)),
 			queues:   make(map[string]func(*scope) (bool, error)),
 		}
-		defer func() {
-			if r := recover(); r != nil {
-				b, err = nil, fmt.Errorf("actor %q: the function given to Define panicked: %v", name, r)
-			}
-		}()
 		if name == "" {
 			b.fault(errors.New("the name is empty"))
 		}
@@ -59,13 +56,13 @@ func Define[S any](name string, setup func(*Definition[S]), opts ...DefinitionOp
 				b.fault(o.applyDefinition(&b.set))
 			}
 		}
-		if setup != nil {
-			setup(&Definition[S]{b})
+		// Other errors are those of a value, and this one is none yet.
+		_, err := new(cell[S]).encode(nil)
+		if unfit, ok := errors.AsType[*cbor.UnsupportedTypeError](err); ok {
+			b.fault(fmt.Errorf("a state of type %v cannot be stored: %w", reflect.TypeFor[S](), unfit))
 		}
-		if err := errors.Join(b.faults...); err != nil {
-			return nil, fmt.Errorf("actor %q: %w", name, err)
-		}
-		return b, nil
+		b.setUp(func() { setup(&Definition[S]{b}) }, setup == nil)
+		return b
 	}}
 }
 
@@ -90,6 +87,21 @@ func (b *blueprint) fault(err error) {
 	if err != nil {
 		b.faults = append(b.faults, err)
 	}
+}
+
+// setUp calls the function given to Define. What that did before it panicked
+// counts: its faults may be the reason.
+func (b *blueprint) setUp(f func(), isNil bool) {
+	if isNil {
+		b.fault(errors.New("the function given to Define is nil"))
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			b.fault(fmt.Errorf("the function given to Define panicked: %v", r))
+		}
+	}()
+	f()
 }
 
 // action is a handler without its types.

@@ -68,7 +68,9 @@ func (d *Definition[S]) handle(name string, isNil bool, opts []HandlerOption, ru
 	}
 	a := &action{name: name, run: run}
 	for _, o := range opts {
-		o.applyHandler(a)
+		if o != nil {
+			o.applyHandler(a)
+		}
 	}
 	d.b.actions[name] = a
 }

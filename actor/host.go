@@ -42,15 +42,14 @@ func New(registry Registry, opts ...Option) (*Host, error) {
 			faults = append(faults, &rivet.ConfigError{Field: "registry", Rule: "holds an Actor that Define has not made"})
 			continue
 		}
-		b, err := a.build()
-		if err == nil && rt.actors[b.name] != nil {
-			err = fmt.Errorf("actor %q is twice in the registry", b.name)
+		b := a.build()
+		if rt.actors[a.name] != nil {
+			b.fault(errors.New("it is twice in the registry"))
 		}
-		if err != nil {
-			faults = append(faults, &rivet.ConfigError{Field: "registry", Rule: err.Error()})
-			continue
+		rt.actors[a.name] = b
+		for _, err := range b.faults {
+			faults = append(faults, &rivet.ConfigError{Field: "registry", Rule: fmt.Sprintf("actor %q: %v", a.name, err)})
 		}
-		rt.actors[b.name] = b
 	}
 	if rt.set.driver == nil {
 		faults = append(faults, &rivet.ConfigError{Field: "driver", Rule: "is missing: give local.Dir(path) or local.Memory(), of package actor/local"})
