@@ -30,14 +30,12 @@ type mailbox struct {
 type item struct {
 	// run does the work. It must not panic.
 	run func(*turn)
-	// refuse is called in place of run, without a turn, when the mailbox was
-	// closed before.
+	// refuse is called in place of run, without a turn, when the mailbox is
+	// closed before. It must not block.
 	refuse func(error)
 	resume *turn
 	// urgent items are the runtime's own and not counted against the limit.
 	urgent bool
-	// kept items run even when the mailbox is closed.
-	kept bool
 }
 
 // push appends an item. It never blocks: over the limit the error is
@@ -81,41 +79,51 @@ func (m *mailbox) next() (item, bool) {
 	it := m.items[m.head]
 	m.items[m.head] = item{}
 	m.head++
-	if m.closed != nil && it.resume == nil && !it.kept {
-		err := m.closed
-		return item{run: func(*turn) { it.refuse(err) }}, true
-	}
 	return it, true
 }
 
 // mailboxKeeps is how many slots an empty mailbox keeps for the next burst.
 const mailboxKeeps = 32
 
-// close refuses all further items, and those that wait. Turns that were given
-// away still come back.
-func (m *mailbox) close(err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed == nil {
-		m.closed = err
+// close refuses all further items, and those that wait, before it returns: whoever
+// waits behind a turn that does not end is not kept waiting. Turns that were
+// given away still come back.
+func (m *mailbox) close(err error) { m.last(err, nil) }
+
+// last closes the mailbox and, unless run is nil, gives one more turn, behind
+// those that come back meanwhile. It does nothing when it was closed before.
+func (m *mailbox) last(err error, run func(*turn)) {
+	for _, it := range m.shut(err, run) {
+		it.refuse(err)
 	}
 }
 
-// last closes the mailbox and gives one more turn, behind what is in it; false
-// when it was closed before.
-func (m *mailbox) last(err error, run func(*turn)) bool {
+// shut is last, but for telling those that are refused.
+func (m *mailbox) shut(err error, run func(*turn)) (refused []item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed != nil {
-		return false
+		return nil
 	}
 	m.closed = err
-	m.items = append(m.items, item{run: run, kept: true})
-	if !m.draining {
-		m.draining = true
-		m.owner.Go(m.drain)
+	kept := m.items[:m.head]
+	for _, it := range m.items[m.head:] {
+		if it.resume == nil {
+			refused = append(refused, it)
+		} else {
+			kept = append(kept, it)
+		}
 	}
-	return true
+	clear(m.items[len(kept):])
+	m.items = kept
+	if run != nil {
+		m.items = append(m.items, item{run: run})
+		if !m.draining {
+			m.draining = true
+			m.owner.Go(m.drain)
+		}
+	}
+	return refused
 }
 
 // wait returns when no goroutine of the mailbox is left: when everything has

@@ -103,12 +103,13 @@ func TestMailboxLimit(t *testing.T) {
 	m.wait()
 }
 
-// What waits when a mailbox is closed is refused; who waits for a turn again
-// still gets it.
+// What waits when a mailbox is closed is refused at once; who waits for a turn
+// again still gets it.
 func TestMailboxClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &mailbox{limit: 10}
 		var d diary
+		var refused []error
 		gone := errors.New("gone")
 		m.must(t, func(u *turn) {
 			d.note("a1")
@@ -117,15 +118,18 @@ func TestMailboxClose(t *testing.T) {
 			d.note("a2")
 		})
 		time.Sleep(1500 * time.Millisecond)
-		if err := m.push(item{run: func(*turn) { d.note("b") }, refuse: func(err error) { d.note("refused: %v", err) }}); err != nil {
+		if err := m.push(item{run: func(*turn) { d.note("b") }, refuse: func(err error) { refused = append(refused, err) }}); err != nil {
 			t.Error(err)
 		}
 		m.close(gone)
+		if len(refused) != 1 || refused[0] != gone {
+			t.Errorf("when close returned, those were told: %v", refused)
+		}
 		if err := m.push(item{}); !errors.Is(err, gone) {
 			t.Errorf("push after close: %v", err)
 		}
 		m.wait()
-		d.check(t, "a1 a2 refused: gone")
+		d.check(t, "a1 a2")
 	})
 }
 

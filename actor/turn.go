@@ -8,9 +8,10 @@ type turn struct {
 	box  *mailbox
 	id   uint64 // from 1
 	held atomic.Bool
-	// lets is called in the turn before it is given away, begins when it is
-	// back; both may be nil.
-	lets, begins func()
+	// lets is called in the turn before it is given away; it may be nil.
+	lets func()
+	// telling is set while OnStateChange is told of the turn.
+	telling bool
 
 	// Both are nil until the turn is first given away. From then on the
 	// function runs on a goroutine that drains no more, and the one that does
@@ -36,9 +37,6 @@ func (t *turn) await(f func() error) error {
 	defer func() {
 		_ = t.box.push(item{resume: t}) // which is never refused
 		<-t.granted
-		if t.begins != nil {
-			t.begins()
-		}
 	}()
 	return f()
 }
