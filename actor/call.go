@@ -3,6 +3,7 @@ package actor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,9 @@ type call struct {
 	// answer is called once, with the encoded output or an error. It must not
 	// block.
 	answer func(output []byte, err error)
+	// begun is called when the call need not be brought again to another
+	// generation: when it has its turn, or was answered without one.
+	begun func()
 
 	at     atomic.Int32
 	timer  *time.Timer
@@ -35,9 +39,9 @@ const (
 )
 
 // call starts an action. The caller holds the actor awake until it returns. begun
-// is called when the call has its turn, or never.
+// is the call's.
 func (in *Instance) call(c *call, name string, begun func()) {
-	c.in = in
+	c.in, c.begun = in, begun
 	c.action = in.b.actions[name]
 	if c.action == nil {
 		begun()
@@ -60,7 +64,7 @@ func (in *Instance) call(c *call, name string, begun func()) {
 	c.timer = time.AfterFunc(in.b.set.actionTimeout, c.expire)
 	err := in.turns.push(item{
 		urgent: true, // counted above
-		run:    func(t *turn) { c.begin(t, begun) },
+		run:    c.begin,
 		refuse: c.refused,
 	})
 	if err != nil {
@@ -71,6 +75,7 @@ func (in *Instance) call(c *call, name string, begun func()) {
 // expire answers a call that takes too long.
 func (c *call) expire() {
 	if c.at.CompareAndSwap(callWaits, callAnswered) {
+		c.begun()
 		c.answer(nil, errOverloaded(c.in.b.set.mailbox, c.action.name))
 		return
 	}
@@ -91,16 +96,16 @@ func (c *call) refused(err error) {
 }
 
 // begin runs the handler in its turn, or beside it.
-func (c *call) begin(t *turn, begun func()) {
+func (c *call) begin(t *turn) {
 	if c.in.ctx.Err() != nil {
 		c.refused(errStopping)
 		return
 	}
-	begun()
 	if !c.at.CompareAndSwap(callWaits, callRuns) {
 		c.done()
 		return
 	}
+	c.begun()
 	c.in.rt.count.calls.Add(1)
 	if c.action.concurrent {
 		c.in.tasks.more()
@@ -120,8 +125,9 @@ func (c *call) run(t *turn) {
 	var output []byte
 	var saved *commit
 	err := errEnded
+	told := t == nil // of the end of the turn
 	defer func() {
-		if t != nil {
+		if !told {
 			in.endTurn(t)
 		}
 		if err != nil {
@@ -134,7 +140,11 @@ func (c *call) run(t *turn) {
 		in.tasks.more()
 		go func() { // the turn is not held while the disk works
 			defer in.tasks.release()
-			c.finish(output, saved.wait(in.journal.ctx))
+			err := saved.wait(in.journal.ctx)
+			if err != nil {
+				err = c.judge(fmt.Errorf("save the state: %w", err))
+			}
+			c.finish(output, err)
 		}()
 	}()
 	sc := in.scopeOf(c.ctx, t, c.conn, c.chain, c.action.name)
@@ -148,6 +158,8 @@ func (c *call) run(t *turn) {
 		}
 		if err == nil && c.action.saveFirst {
 			if t != nil {
+				told = true
+				in.endTurn(t) // OnStateChange may change it, too
 				saved, err = in.saver.save()
 			} else {
 				err = in.saveNow(c.ctx, sc)

@@ -12,7 +12,7 @@ import (
 // chainHeader carries the turns that wait for a request, so that an actor that
 // is called by way of itself can tell. It is a list as in
 //
-//	<actor id>;<turn>;<who>, …
+//	<actor id>;<generation>;<turn>;<who>, …
 //
 // It is this library's own, and no secret.
 const chainHeader = "X-Rivet-Call-Chain"
@@ -26,8 +26,8 @@ type chain string
 type chainKey struct{}
 
 // with returns the chain with one more turn at its end.
-func (c chain) with(actorID string, turn uint64, who string) chain {
-	link := actorID + ";" + strconv.FormatUint(turn, 10) + ";" + url.PathEscape(who)
+func (c chain) with(actorID string, generation, turn uint64, who string) chain {
+	link := actorID + ";" + strconv.FormatUint(generation, 10) + ";" + strconv.FormatUint(turn, 10) + ";" + url.PathEscape(who)
 	if c != "" {
 		link = string(c) + "," + link
 	}
@@ -38,13 +38,17 @@ func (c chain) with(actorID string, turn uint64, who string) chain {
 }
 
 // turns calls f with each turn of the chain.
-func (c chain) turns(f func(actorID string, turn uint64, who string)) {
+func (c chain) turns(f func(actorID string, generation, turn uint64, who string)) {
 	for link := range strings.SplitSeq(string(c), ",") {
-		id, rest, _ := strings.Cut(strings.TrimSpace(link), ";")
-		number, who, _ := strings.Cut(rest, ";")
-		if turn, err := strconv.ParseUint(number, 10, 64); err == nil {
-			who, _ = url.PathUnescape(who)
-			f(id, turn, who)
+		part := strings.SplitN(strings.TrimSpace(link), ";", 4)
+		if len(part) != 4 {
+			continue
+		}
+		generation, err := strconv.ParseUint(part[1], 10, 64)
+		turn, bad := strconv.ParseUint(part[2], 10, 64)
+		who, worse := url.PathUnescape(part[3])
+		if err == nil && bad == nil && worse == nil {
+			f(part[0], generation, turn, who)
 		}
 	}
 }
@@ -73,8 +77,8 @@ func (in *Instance) cycle(c chain, call string) (err error) {
 	}
 	var names []string
 	found := false
-	c.turns(func(id string, turn uint64, who string) {
-		if id == in.start.ID && in.turns.holds(turn) {
+	c.turns(func(id string, generation, turn uint64, who string) {
+		if id == in.start.ID && generation == in.start.Generation && in.turns.holds(turn) {
 			found = true
 		}
 		if found {

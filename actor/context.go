@@ -93,8 +93,9 @@ func (c *ConnectContext) ConnID() string { return c.conn.id }
 // context.Context, how long it may go on. It is done when the actor stops and
 // when the action's time is over.
 //
-// Where there is a turn, State and Await are for the goroutine of the handler
-// alone, until it has returned. Everything else is safe for concurrent use.
+// Where there is a turn, State, Await, Update, View and SaveState are for the
+// goroutine of the handler alone, as long as it has the turn. Everything else is
+// safe for concurrent use.
 type Context[S any] struct {
 	context.Context
 	Self
@@ -108,7 +109,11 @@ type Context[S any] struct {
 
 // scope is a Context without its type parameter.
 type scope struct {
-	ctx  context.Context
+	ctx context.Context
+	// patient is how long Update and View wait for a turn, when not for ctx:
+	// Run may put away what it has after it was told to end.
+	patient context.Context
+
 	in   *Instance
 	turn *turn // nil where there is none
 	conn *Conn // nil where there is none
@@ -142,8 +147,13 @@ func (c *Context[S]) Await(f func() error) error {
 
 // Update calls f with the state, in the turn there is or in one of its own, and
 // returns when f has. It waits for the turns before it, at the most until the
-// Context is done; then the error wraps its cause, and f is not called. A panic
-// of f is thrown at the caller.
+// Context is done; then the error wraps its cause, and f is not called. In Run it
+// works for the time of StopGrace longer, to put away what there is. A panic of f
+// is thrown at the caller.
+//
+// As with a lock, f must not call Update, View or SaveState itself unless it was
+// called in the turn of a handler. Goroutines that a handler starts must call
+// them while it is in Await only, or after it has returned.
 func (c *Context[S]) Update(f func(*S)) error {
 	return c.in.inTurn(c.sc, func(*turn) { f(&c.in.state.(*cell[S]).value) }, true)
 }

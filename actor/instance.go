@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 
 	"github.com/rivet-go/rivet/codec"
@@ -40,7 +39,7 @@ type Instance struct {
 	journal           journal
 	saver             saver
 	restored          map[string]Receiver
-	stopping          sync.Once
+	stopping          atomic.Bool
 	up                bool          // it counts as awake; set before Start returns
 	stopped           chan struct{} // closed after stopErr is set
 	stopErr           error
@@ -121,7 +120,7 @@ func (in *Instance) scopeOf(ctx context.Context, t *turn, conn *Conn, c chain, w
 		if t == nil {
 			return c
 		}
-		return c.with(in.start.ID, t.id, in.who(what))
+		return c.with(in.start.ID, in.start.Generation, t.id, in.who(what))
 	}}
 	if t != nil {
 		t.lets = func() { in.endTurn(t) }
@@ -130,8 +129,8 @@ func (in *Instance) scopeOf(ctx context.Context, t *turn, conn *Conn, c chain, w
 }
 
 // inTurn calls f in the turn of sc, or in one of its own, and sees to the end of
-// that when it changes something. The error is that no turn came; a panic of f
-// is thrown at the caller.
+// that when it changes something. The error is that no turn came, or that f ended
+// its goroutine; a panic of f is thrown at the caller.
 func (in *Instance) inTurn(sc *scope, f func(*turn), changes bool) error {
 	if sc.turn != nil && sc.turn.held.Load() {
 		f(sc.turn)
@@ -142,9 +141,17 @@ func (in *Instance) inTurn(sc *scope, f func(*turn), changes bool) error {
 		begun
 		given
 	)
+	ctx := sc.ctx
+	if sc.patient != nil {
+		ctx = sc.patient
+	}
+	noTurn := func(err error) error { return fmt.Errorf("actor: wait for a turn: %w", err) }
+	if ctx.Err() != nil {
+		return noTurn(context.Cause(ctx))
+	}
 	var at atomic.Int32
 	var panicked any
-	var refused error
+	failed := errEnded
 	done := make(chan struct{})
 	err := in.turns.push(item{
 		urgent: true,
@@ -160,29 +167,30 @@ func (in *Instance) inTurn(sc *scope, f func(*turn), changes bool) error {
 				}
 			}()
 			f(t)
+			failed = nil
 		},
 		refuse: func(err error) {
 			if at.CompareAndSwap(waiting, begun) {
-				refused = err
+				failed = noTurn(err)
 				close(done)
 			}
 		},
 	})
 	if err != nil {
-		return err
+		return noTurn(err)
 	}
 	select {
 	case <-done:
-	case <-sc.ctx.Done():
+	case <-ctx.Done():
 		if at.CompareAndSwap(waiting, given) {
-			return fmt.Errorf("actor: wait for a turn: %w", context.Cause(sc.ctx))
+			return noTurn(context.Cause(ctx))
 		}
 		<-done
 	}
 	if panicked != nil {
 		panic(panicked)
 	}
-	return refused
+	return failed
 }
 
 // errEnded is what a function is told to have returned that has ended its
@@ -206,11 +214,19 @@ func (in *Instance) hook(ctx context.Context, name string, conn *Conn, f func(*s
 // also where it is given away.
 func (in *Instance) endTurn(t *turn) {
 	in.saver.touch()
-	if f := in.b.hooks.onChange; f != nil && in.saver.differs() {
-		err := in.protect(func() error { f(in.scopeOf(in.ctx, t, nil, "", "OnStateChange")); return nil })
+	f := in.b.hooks.onChange
+	if f == nil || !in.saver.differs() || t.telling {
+		return // differs also notes what OnStateChange itself changes
+	}
+	t.telling = true
+	lets := t.lets
+	err := errEnded
+	defer func() {
+		t.telling, t.lets = false, lets
+		in.saver.differs()
 		if err != nil {
 			in.report("hook", "OnStateChange", err)
 		}
-		in.saver.noted()
-	}
+	}()
+	err = in.protect(func() error { f(in.scopeOf(in.ctx, t, nil, "", "OnStateChange")); return nil })
 }

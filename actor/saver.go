@@ -20,10 +20,14 @@ type saver struct {
 	buf     []byte
 	last    *commit
 
-	mu    sync.Mutex
-	armed bool
-	timer *time.Timer
-	ended bool
+	failing bool // the state could not be encoded, which was logged
+
+	mu      sync.Mutex
+	touched bool // since settled was called
+	dropped bool // nothing is to be stored any more
+	armed   bool
+	timer   *time.Timer
+	ended   bool
 }
 
 // touch says that the state may have changed. It is looked at no more often than
@@ -32,7 +36,7 @@ type saver struct {
 func (s *saver) touch() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.armed || s.ended {
+	if s.touched = !s.dropped; s.armed || s.ended {
 		return
 	}
 	s.armed = true
@@ -53,9 +57,11 @@ func (s *saver) due() {
 			s.touch() // the store is slow: let it, the next save has it all
 			return
 		}
-		if _, err := s.save(); err != nil {
-			s.in.log.Error("cannot save", "error", err)
+		_, err := s.save()
+		if err != nil && !s.failing {
+			s.in.report("save", "", err)
 		}
+		s.failing = err != nil
 	}})
 }
 
@@ -69,21 +75,40 @@ func (s *saver) end() {
 	}
 }
 
+// drop says that what is not on its way to the store by now is not to get there.
+func (s *saver) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped, s.touched = true, false
+}
+
+// settled says that what was touched is being stored, and returns whether
+// anything was since the last time.
+func (s *saver) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.touched
+	s.touched = false
+	return was
+}
+
 // differs reports, in a turn, whether the state is another one than when it was
-// last noted.
+// last asked.
 func (s *saver) differs() bool {
 	data, err := s.in.state.encode(s.buf[:0])
 	if err != nil {
 		return false // told when it is saved
 	}
-	s.buf = data
-	return fingerprint(data) != s.known
+	s.keep(data)
+	known := s.known
+	s.known = fingerprint(data)
+	return s.known != known
 }
 
-// noted remembers the state for differs.
-func (s *saver) noted() {
-	if data, err := s.in.state.encode(s.buf[:0]); err == nil {
-		s.buf, s.known = data, fingerprint(data)
+// keep keeps the memory of data for the next encoding, unless it is much.
+func (s *saver) keep(data []byte) {
+	if s.buf = data; cap(data) > keepBuffer {
+		s.buf = nil
 	}
 }
 
@@ -91,23 +116,19 @@ func (s *saver) noted() {
 // commit is that of all there was to store, also when nothing has changed now.
 func (s *saver) save() (*commit, error) {
 	data, err := s.in.state.encode(s.buf[:0])
-	if err != nil {
-		return nil, err
-	}
-	s.buf = data
-	if fp := fingerprint(data); fp != s.stored || s.last == nil {
-		for _, b := range s.batches(data) {
-			s.last = s.in.journal.add(b)
+	if err == nil {
+		if fp := fingerprint(data); fp != s.stored || s.last == nil {
+			for _, b := range s.batches(data) {
+				s.last = s.in.journal.add(b)
+			}
+			s.stored = fp
 		}
-		s.stored = fp
-	}
-	if cap(s.buf) > keepBuffer {
-		s.buf = nil
+		s.keep(data)
 	}
 	for _, b := range s.in.conns.unsaved() {
 		s.last = s.in.journal.add(b)
 	}
-	return s.last, nil
+	return s.last, err
 }
 
 // keepBuffer is how many bytes an actor keeps for the next encoding.

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,14 +103,15 @@ func (x *exchange) body() ([]byte, error) {
 }
 
 // connect runs the hooks that guard every route, for a connection of the
-// request's own, and f in between.
-func (x *exchange) connect(f func(*Conn)) {
+// request's own, and f in between. What is the request, for people.
+func (x *exchange) connect(what string, f func(*Conn)) {
+	in := x.in
+	// The connection takes a turn before the call does.
 	c, err := x.conn()
-	if err != nil {
+	if err = cmp.Or(err, in.cycle(chainOf(x.r.Header), what)); err != nil {
 		x.fail(err)
 		return
 	}
-	in := x.in
 	outcome := make(chan error, 1)
 	in.connecting(c, func(err error) { outcome <- err })
 	if err := <-outcome; err != nil {
@@ -146,7 +148,7 @@ func (x *exchange) action(name string) {
 		output []byte
 		err    error
 	}
-	x.connect(func(c *Conn) {
+	x.connect(name, func(c *Conn) {
 		done := make(chan result, 1)
 		x.in.call(&call{
 			conn: c, enc: x.enc, args: args, chain: chainOf(x.r.Header),
@@ -191,7 +193,7 @@ func (x *exchange) raw(target string) {
 	r := x.r.Clone(x.r.Context())
 	r.URL, r.Host, r.RequestURI = u, u.Host, target
 	x.r = r
-	x.connect(func(c *Conn) { x.callRaw(f, c) })
+	x.connect("OnRequest", func(c *Conn) { x.callRaw(f, c) })
 }
 
 // callRaw calls the hook with a context that ends with the request and with the

@@ -77,8 +77,9 @@ func NoSleep() DefinitionOption {
 	return definitionOption(func(s *settings) error { s.sleepAfter = 0; return nil })
 }
 
-// StopGrace is how long an actor that is to stop waits for its handlers, and
-// again for OnSleep and OnDestroy; 15 s by default.
+// StopGrace is how long an actor that is to stop waits for its handlers before
+// their contexts tell them to end, and again for OnSleep and OnDestroy; 15 s by
+// default. Handlers that go on all the same have a quarter of it.
 func StopGrace(d time.Duration) DefinitionOption {
 	return duration("StopGrace", d, func(s *settings) { s.stopGrace = d })
 }
@@ -89,9 +90,9 @@ func SaveInterval(d time.Duration) DefinitionOption {
 	return duration("SaveInterval", d, func(s *settings) { s.saveInterval = d })
 }
 
-// MailboxSize bounds the calls that wait, are given away by Await, or run as
-// Concurrent, all together; 1,024 by default. More are refused with
-// actor.overloaded.
+// MailboxSize bounds the calls that an actor has at a time, those that wait, run,
+// are in Await, or wait for SaveFirst, all together; 1,024 by default. More are
+// refused with actor.overloaded.
 func MailboxSize(n int) DefinitionOption {
 	return definitionOption(func(s *settings) error {
 		if n < 1 {

@@ -1,7 +1,9 @@
 package actor
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rivet-go/rivet/codec"
@@ -15,14 +17,23 @@ func (rt *Runtime) start(ctx context.Context, s Start) (*Instance, error) {
 	in := newInstance(rt, b, s)
 	if err := in.boot(ctx); err != nil {
 		in.turns.close(errStopping)
-		in.end(ctx, err)
+		in.saver.drop()
+		// It ends in any case before the next one may begin.
+		_ = in.end(context.WithoutCancel(ctx), err, in.b.set.stopGrace)
+		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+			err = errors.Join(err, context.Cause(ctx))
+		}
 		return nil, fmt.Errorf("actor: start %s: %w", in.who(""), err)
 	}
 	return in, nil
 }
 
 // boot brings the actor to where it can take requests.
-func (in *Instance) boot(ctx context.Context) error {
+func (in *Instance) boot(starting context.Context) error {
+	// What a hook begins with its Context goes on until the actor stops; only a
+	// start that is given up ends it before.
+	ctx, cancel := context.WithCancelCause(in.ctx)
+	defer context.AfterFunc(starting, func() { cancel(context.Cause(starting)) })()
 	exists, err := in.saver.load(ctx)
 	if err != nil {
 		return err
@@ -32,7 +43,7 @@ func (in *Instance) boot(ctx context.Context) error {
 			return err
 		}
 	}
-	in.saver.noted()
+	in.saver.differs() // OnStateChange is not told of this state
 	gone, err := in.restoreConns(ctx)
 	if err != nil {
 		return err
@@ -80,16 +91,20 @@ func (in *Instance) create(ctx context.Context) error {
 	if f == nil {
 		return nil
 	}
-	c := &CreateContext{Self: Self{in}, Context: in.scopeOf(ctx, nil, nil, "", "CreateState").ctx}
-	state := in.state
-	err := in.protect(func() (err error) {
-		state, err = f(c, in.start.Input)
-		return err
-	})
-	if err != nil {
+	err := errEnded
+	waited := in.inTurn(&scope{ctx: ctx, in: in}, func(t *turn) {
+		c := &CreateContext{Self: Self{in}, Context: in.scopeOf(ctx, t, nil, "", "CreateState").ctx}
+		err = in.protect(func() error {
+			state, err := f(c, in.start.Input)
+			if err == nil {
+				in.state = state
+			}
+			return err
+		})
+	}, false)
+	if err = cmp.Or(waited, err); err != nil {
 		return fmt.Errorf("CreateState: %w", err)
 	}
-	in.state = state
 	return nil
 }
 
@@ -121,6 +136,7 @@ func (in *Instance) goRun(f func(*scope) error) {
 			}
 		}()
 		sc := in.scopeOf(in.running, nil, nil, "", "Run")
+		sc.patient = in.ctx
 		err = in.protect(func() error { return f(sc) })
 	})
 }

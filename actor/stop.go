@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,14 +18,15 @@ import (
 // has: that goes on by itself, without a Lease. Further calls wait for the first
 // or for ctx.
 func (in *Instance) Stop(ctx context.Context, reason StopReason) error {
-	in.stopping.Do(func() {
+	if in.stopping.CompareAndSwap(false, true) {
 		in.stopErr = in.stop(ctx, reason)
 		if in.up {
 			in.rt.count.awake.Add(-1)
 		}
 		in.rt.count.connections.Add(-int64(in.conns.len()))
 		close(in.stopped)
-	})
+		return in.stopErr
+	}
 	select {
 	case <-in.stopped:
 		return in.stopErr
@@ -38,59 +40,71 @@ func (in *Instance) stop(ctx context.Context, reason StopReason) error {
 	in.cancelRun(errStopping)
 	if reason == Lost {
 		in.turns.close(errStopping)
-		return in.end(ctx, errStopping)
+		in.saver.drop()
+		return in.end(ctx, errStopping, in.b.set.stopGrace)
 	}
 	if reason == Destroying {
 		in.cancel(errStopping)
 	}
 	in.links.closeAll(reason)
-	if !in.quiet(ctx) {
+	if !in.quiet(ctx, in.b.set.stopGrace) {
 		in.log.Warn("still busy; its handlers are told to end", "reason", reason.String(), "grace", in.b.set.stopGrace)
 		in.cancel(errStopping)
-		in.quiet(ctx)
+		in.quiet(ctx, in.told())
 	}
 	err := in.lastTurn(ctx, reason)
 	if reason == Destroying {
 		in.conns.closeAll(1000, "")
+		in.saver.drop()
 	}
-	return errors.Join(err, in.end(ctx, errStopping))
+	return errors.Join(err, in.end(ctx, errStopping, in.told()))
 }
 
-// quiet waits until nothing is held; false when that takes longer than the grace
-// time or ctx.
-func (in *Instance) quiet(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, in.b.set.stopGrace)
+// told is how long is waited for handlers that have not ended in the grace time,
+// after they were told to: not as long again.
+func (in *Instance) told() time.Duration { return in.b.set.stopGrace / 4 }
+
+// quiet waits until nothing is held; false when that takes longer than the time
+// or ctx.
+func (in *Instance) quiet(ctx context.Context, time time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, time)
 	defer cancel()
 	return in.awake.wait(ctx) == nil
 }
 
 // lastTurn runs the hook of the end, and stores what there is to store.
 func (in *Instance) lastTurn(ctx context.Context, reason StopReason) error {
+	name, f := "OnSleep", in.b.hooks.sleep
+	if reason == Destroying {
+		name, f = "OnDestroy", in.b.hooks.destroy
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, in.b.set.stopGrace, errStopping)
+	defer cancel()
+	var late atomic.Bool // to begin with, or to be given up
 	done := make(chan struct{})
 	var err error
 	var last *commit
-	ctx, cancel := context.WithTimeoutCause(ctx, in.b.set.stopGrace, errStopping)
-	defer cancel()
 	in.turns.last(errStopping, func(t *turn) {
-		defer close(done)
-		name, f := "OnSleep", in.b.hooks.sleep
-		if reason == Destroying {
-			name, f = "OnDestroy", in.b.hooks.destroy
+		if !late.CompareAndSwap(false, true) {
+			return
 		}
+		defer close(done)
 		if f != nil {
-			if failed := in.protect(func() error { f(in.scopeOf(ctx, t, nil, "", name)); return nil }); failed != nil {
-				in.report("hook", name, failed)
-			}
-			in.endTurn(t)
+			in.finalHook(ctx, t, name, f)
 		}
 		if reason != Destroying {
+			in.saver.settled()
 			last, err = in.saver.save()
 		}
 	})
 	select {
 	case <-done:
 	case <-ctx.Done():
-		return fmt.Errorf("actor: stop %s: a handler keeps its turn: %w", in.who(""), context.Cause(ctx))
+		what := "a handler keeps its turn"
+		if !late.CompareAndSwap(false, true) {
+			what = name + " does not end"
+		}
+		return fmt.Errorf("actor: stop %s: %s: %w", in.who(""), what, context.Cause(ctx))
 	}
 	if err == nil && last != nil {
 		err = last.wait(ctx)
@@ -101,33 +115,64 @@ func (in *Instance) lastTurn(ctx context.Context, reason StopReason) error {
 	return nil
 }
 
-// end tells everything to end and waits for it.
-func (in *Instance) end(ctx context.Context, cause error) error {
+// finalHook calls OnSleep or OnDestroy, whatever these do.
+func (in *Instance) finalHook(ctx context.Context, t *turn, name string, f func(*scope)) {
+	err := errEnded
+	defer func() {
+		if err != nil {
+			in.report("hook", name, err)
+		}
+		in.endTurn(t)
+	}()
+	err = in.protect(func() error { f(in.scopeOf(ctx, t, nil, "", name)); return nil })
+}
+
+// end tells everything to end and waits for it, at the most for the time given
+// or until ctx has ended.
+func (in *Instance) end(ctx context.Context, cause error, grace time.Duration) error {
 	in.awake.close()
 	in.saver.end()
 	in.cancel(cause)
 	ended := make(chan struct{})
+	var err error
 	go func() { // ends with what it waits for
+		defer close(ended)
 		_ = in.tasks.wait(context.Background())
 		in.turns.wait()
+		err = in.leftover()
 		in.journal.cancel(cause)
 		in.journal.owner.Wait()
-		close(ended)
 	}()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
 	select {
 	case <-ended:
-		return nil
-	default:
-	}
-	grace := time.NewTimer(in.b.set.stopGrace)
-	defer grace.Stop()
-	select {
-	case <-ended:
-		return nil
-	case <-grace.C:
+		return err
+	case <-timer.C:
 	case <-ctx.Done():
+		select {
+		case <-ended:
+			return err
+		default:
+		}
 	}
 	// Whatever is left has no Lease soon; what it wanted to write is lost.
 	in.journal.cancel(cause)
 	return fmt.Errorf("actor: stop %s: something still runs", in.who(""))
+}
+
+// leftover stores what a handler has changed that came back after the last turn,
+// when nothing runs any more.
+func (in *Instance) leftover() error {
+	if !in.saver.settled() {
+		return nil
+	}
+	c, err := in.saver.save()
+	if err == nil {
+		err = c.wait(in.journal.ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("actor: stop %s: save: %w", in.who(""), err)
+	}
+	return nil
 }
