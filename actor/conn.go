@@ -23,14 +23,18 @@ type Conn struct {
 	touched atomic.Bool // state was handed out since it was stored
 	stored  uint64      // fingerprint of what is stored, 0 for nothing; for turns
 
-	events map[string]struct{} // guarded by the table
+	gone bool // its link was no more when the generation began
+
+	events     map[string]struct{} // guarded by the table
+	subscribed int                 // bytes of their names
 }
 
 // ID names the connection. The client knows the same id.
 func (c *Conn) ID() string { return c.id }
 
 // Request is the HTTP request that opened the connection, or that it belongs to.
-// Its body must not be read.
+// Its body must not be read. It is nil in OnDisconnect for a connection that has
+// ended while the actor slept.
 func (c *Conn) Request() *http.Request { return c.req }
 
 // Disconnect ends the connection behind everything that was sent before. The
@@ -38,7 +42,8 @@ func (c *Conn) Request() *http.Request { return c.req }
 // wire, and may connect again: to keep somebody out, refuse the connection. It
 // returns at once, and does nothing for a single request.
 func (c *Conn) Disconnect(reason string) {
-	if c.link != nil {
+	// Once the generation is over, the link is the next one's.
+	if c.link != nil && c.in.conns.has(c) {
 		c.link.Close(1000, reason)
 	}
 }
@@ -60,4 +65,25 @@ func (c *Conn) refuse(e *codec.Error) {
 	if c.link != nil {
 		c.link.Close(1011, e.Group+"."+e.Code)
 	}
+}
+
+// answer sends the answer of call id.
+func (c *Conn) answer(id uint64, output []byte, err error) {
+	limit := c.in.b.set.maxOutgoing
+	if err == nil {
+		if data := codec.AppendActionResponse(nil, c.enc, id, output); len(data) <= limit {
+			c.send(data)
+			return
+		}
+		err = errOutgoingTooLong
+	}
+	e, _ := describe(err)
+	if err != errOutgoingTooLong {
+		e.Actor = c.in.ref // RivetKit does not name the actor there
+	}
+	data := codec.AppendError(nil, c.enc, e, id, true)
+	if len(data) > limit { // for its message or metadata
+		data = codec.AppendError(nil, c.enc, errOutgoingTooLong.e, id, true)
+	}
+	c.send(data)
 }

@@ -4,33 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rivet-go/rivet/codec"
 )
-
-// connReceiver takes the messages of a connection and puts them into the mailbox
-// in their order.
-type connReceiver struct {
-	c *Conn
-
-	mu     sync.Mutex
-	open   bool       // messages go to the mailbox
-	early  []incoming // those that came before
-	closed bool       // by the client, or refused
-}
-
-// incoming is a message of a client.
-type incoming struct {
-	index uint64
-	data  []byte
-}
 
 // Open takes a new socket, whose handshake has been answered. Hold the instance
 // meanwhile. It does not block.
@@ -52,7 +34,7 @@ func (in *Instance) Open(l Link) Receiver {
 		return in.openRaw(c)
 	}
 	c.events = make(map[string]struct{})
-	r := &connReceiver{c: c}
+	r := newConnReceiver(c)
 	in.connecting(c, r.opened)
 	return r
 }
@@ -69,13 +51,16 @@ type closing struct {
 	reason string
 }
 
-// offered reads what a handshake says in its subprotocols.
+// offered reads what a handshake says in its subprotocols. Of encodings the
+// first counts, as with RivetKit.
 func offered(req *http.Request) (params codec.Value, enc codec.Encoding, bad *closing) {
 	enc = codec.JSON
+	chosen := false
 	for _, header := range req.Header.Values("Sec-Websocket-Protocol") {
 		for p := range strings.SplitSeq(header, ",") {
 			p = strings.TrimSpace(p)
-			if name, ok := strings.CutPrefix(p, "rivet_encoding."); ok {
+			if name, ok := strings.CutPrefix(p, "rivet_encoding."); ok && !chosen {
+				chosen = true
 				var err error
 				if enc, err = codec.ParseEncoding(name); err != nil {
 					return params, enc, &closing{1003, "actor.unsupported_websocket_encoding"}
@@ -103,16 +88,11 @@ func newConnID() string {
 }
 
 // connecting runs the hooks for a connection and calls then with their error,
-// which has been logged if it is masked, in a turn or not. It returns at once,
-// and holds the actor awake until then has returned.
+// which has been logged if it is masked, in a turn or not. It does not wait, and
+// holds the actor awake until then has returned.
 func (in *Instance) connecting(c *Conn, then func(error)) {
 	h := &in.b.hooks
 	done := func(err error) {
-		if err != nil {
-			if _, masked := describe(err); masked {
-				in.report("hook", "of connecting", err)
-			}
-		}
 		then(err)
 		in.awake.release()
 	}
@@ -156,7 +136,7 @@ func (in *Instance) beforeConnect(c *Conn) error {
 // limited calls a hook and waits for it, as long as ConnectTimeout says. Then it
 // goes on by itself, with its context done.
 func (in *Instance) limited(c *Conn, name string, f func(*ConnectContext) error) error {
-	late := errCallbackTimedOut(name, in.b.set.connectTimeout.Milliseconds())
+	late := errConnectTimedOut(c, in.b.set.connectTimeout)
 	ctx, cancel := context.WithTimeoutCause(in.ctx, in.b.set.connectTimeout, late)
 	result := make(chan error, 1)
 	in.spawn(name, func() {
@@ -166,80 +146,112 @@ func (in *Instance) limited(c *Conn, name string, f func(*ConnectContext) error)
 		cc := &ConnectContext{Context: in.scopeOf(ctx, nil, nil, "", name).ctx, Self: Self{in}, conn: c}
 		err = in.protect(func() error { return f(cc) })
 	})
+	var err error
 	select {
-	case err := <-result:
-		return err
+	case err = <-result:
 	case <-ctx.Done():
+		select {
+		case err = <-result: // it ended by itself, which cancels
+		default:
+			err = context.Cause(ctx)
+		}
 	}
-	select {
-	case err := <-result: // it ended by itself, which cancels
-		return err
-	default:
-		return context.Cause(ctx)
-	}
+	return in.refusal(ctx, name, err)
 }
 
-// admit puts a connection into the table in a turn, and asks OnConnect.
+// refusal returns what a client is told when a hook that guards connections has
+// ended with err, and logs what it is not told. A hook that only reports that its
+// time was over is told from one that refuses.
+func (in *Instance) refusal(ctx context.Context, name string, err error) error {
+	switch cause := context.Cause(ctx); {
+	case isTimeout(cause):
+		in.log.Warn("a client is refused: a hook takes too long", "name", name, "limit", in.b.set.connectTimeout)
+		return cause
+	case err != nil && cause == errStopping:
+		return errStopping
+	case err != nil:
+		if _, masked := describe(err); masked {
+			in.report("hook", name, err)
+		}
+	}
+	return err
+}
+
+// admit puts a connection into the table, and asks OnConnect in a turn. That
+// begins before the time of an action is over, or never.
 func (in *Instance) admit(c *Conn, done func(error)) {
-	var once atomic.Bool
-	tell := func(err error) bool {
-		first := once.CompareAndSwap(false, true)
-		if first {
+	f := in.b.hooks.connect
+	if f == nil {
+		in.conns.add(c)
+		done(nil)
+		return
+	}
+	const (
+		waiting int32 = iota
+		begun
+		told
+	)
+	var at atomic.Int32
+	patience := time.AfterFunc(in.b.set.actionTimeout, func() {
+		if at.CompareAndSwap(waiting, told) {
+			done(errOverloaded(in.b.set.mailbox, "OnConnect"))
+		}
+	})
+	refuse := func(err error) {
+		patience.Stop()
+		if at.CompareAndSwap(waiting, told) {
 			done(err)
 		}
-		return first
 	}
-	refuse := func(err error) { tell(err) }
-	run := func(t *turn) {
-		in.conns.add(c)
-		f := in.b.hooks.connect
-		if f == nil {
-			if !tell(nil) {
-				in.conns.remove(c)
-			}
+	err := in.turns.push(item{urgent: true, refuse: refuse, run: func(t *turn) {
+		patience.Stop()
+		if !at.CompareAndSwap(waiting, begun) {
 			return
 		}
-		late := errCallbackTimedOut("OnConnect", in.b.set.connectTimeout.Milliseconds())
+		in.conns.add(c)
+		late := errConnectTimedOut(c, in.b.set.connectTimeout)
 		ctx, cancel := context.WithTimeoutCause(in.ctx, in.b.set.connectTimeout, late)
 		defer cancel()
-		stop := context.AfterFunc(ctx, func() { tell(context.Cause(ctx)) })
+		stop := context.AfterFunc(ctx, func() {
+			if at.CompareAndSwap(begun, told) {
+				done(in.refusal(ctx, "OnConnect", context.Cause(ctx)))
+			}
+		})
 		defer stop()
 		err := errEnded
 		defer func() {
 			in.endTurn(t)
-			if !tell(err) || err != nil {
+			if !at.CompareAndSwap(begun, told) {
+				in.conns.remove(c)
+				return
+			}
+			err = in.refusal(ctx, "OnConnect", err)
+			if err != nil {
 				in.conns.remove(c)
 			}
+			done(err)
 		}()
 		err = in.protect(func() error { return f(in.scopeOf(ctx, t, c, "", "OnConnect"), c) })
-	}
-	if err := in.turns.push(item{urgent: true, run: run, refuse: refuse}); err != nil {
+	}})
+	if err != nil {
 		refuse(err)
 	}
 }
 
 // disconnected takes a connection away, in a turn, and tells OnDisconnect.
 func (in *Instance) disconnected(c *Conn) {
+	if c.link == nil && !c.gone && in.b.hooks.disconnect == nil {
+		in.conns.remove(c)
+		return
+	}
 	in.awake.more()
 	err := in.turns.push(item{
 		urgent: true,
 		refuse: func(error) { in.awake.release() }, // the next generation tells
 		run: func(t *turn) {
 			defer in.awake.release()
-			if !in.conns.remove(c) {
-				return
-			}
-			if c.stored != 0 {
-				in.conns.changed(c)
-			}
-			f := in.b.hooks.disconnect
-			if f == nil {
-				in.saver.touch()
-				return
-			}
-			defer in.endTurn(t)
-			if err := in.protect(func() error { f(in.scopeOf(in.ctx, t, c, "", "OnDisconnect"), c); return nil }); err != nil {
-				in.report("hook", "OnDisconnect", err)
+			if c.gone || in.conns.remove(c) {
+				in.part(in.ctx, t, c)
 			}
 		},
 	})
@@ -248,124 +260,31 @@ func (in *Instance) disconnected(c *Conn) {
 	}
 }
 
-// opened is told whether the connection may be used.
-func (r *connReceiver) opened(err error) {
-	c := r.c
-	if err != nil {
-		r.mu.Lock()
-		r.closed, r.early = true, nil
-		r.mu.Unlock()
-		if errors.Is(err, errStopping) {
-			c.link.Close(1011, "actor.stopping")
-			return
+// part tells OnDisconnect, in turn t, of a connection that is not in the table
+// any more.
+func (in *Instance) part(ctx context.Context, t *turn, c *Conn) {
+	if c.stored != 0 {
+		in.conns.changed(c)
+		in.saver.touch()
+	}
+	f := in.b.hooks.disconnect
+	if f == nil {
+		return
+	}
+	defer in.endTurn(t)
+	if err := in.protect(func() error { f(in.scopeOf(ctx, t, c, "", "OnDisconnect"), c); return nil }); err != nil {
+		in.report("hook", "OnDisconnect", err)
+	}
+}
+
+// dismiss closes all connections, in turn t, of an actor that is destroyed: there
+// is no next generation to tell OnDisconnect.
+func (in *Instance) dismiss(ctx context.Context, t *turn) {
+	for c := range in.conns.all() {
+		c.Disconnect("")
+		if in.conns.remove(c) {
+			in.part(ctx, t, c)
 		}
-		e, _ := describe(err)
-		c.sendError(e, 0, false)
-		c.refuse(e)
-		return
-	}
-	c.send(codec.AppendInit(nil, c.enc, c.in.start.ID, c.id))
-	c.in.conns.changed(c)
-	c.in.saver.touch()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, m := range r.early {
-		c.in.awake.more()
-		r.take(m)
-		c.in.awake.release()
-	}
-	r.early, r.open = nil, true
-	if r.closed {
-		c.in.disconnected(c)
-	}
-}
-
-// Message implements Receiver.
-func (r *connReceiver) Message(index uint64, _ bool, data []byte) bool {
-	if !r.c.in.awake.hold() {
-		return false
-	}
-	defer r.c.in.awake.release()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case r.closed:
-	case r.open:
-		r.take(incoming{index, data})
-	default:
-		r.early = append(r.early, incoming{index, data})
-	}
-	return true
-}
-
-// Closed implements Receiver.
-func (r *connReceiver) Closed(int, string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return
-	}
-	r.closed = true
-	if r.open {
-		r.c.in.disconnected(r.c)
-	}
-}
-
-// take puts one message into the mailbox. r.mu is held, so that the order stays.
-func (r *connReceiver) take(m incoming) {
-	c, in := r.c, r.c.in
-	fail := func(code, reason string) {
-		r.closed = true
-		c.link.Ack(m.index)
-		c.link.Close(1011, code+"."+reason)
-		in.disconnected(c)
-	}
-	if len(m.data) > in.b.set.maxIncoming {
-		fail("message", "incoming_too_long")
-		return
-	}
-	var msg codec.Message
-	if err := codec.DecodeToServer(c.enc, m.data, &msg); err != nil {
-		in.log.Warn("a client sent what is no message", "error", err)
-		fail("actor", "invalid_request")
-		return
-	}
-	begun := func() { c.link.Ack(m.index) }
-	if msg.Kind == codec.KindSubscription {
-		r.subscribe(string(msg.Name), msg.Subscribe, begun)
-		return
-	}
-	id := msg.ID
-	in.call(&call{
-		conn: c, enc: c.enc, args: msg.Value,
-		answer: func(output []byte, err error) { c.answer(id, output, err) },
-	}, string(msg.Name), begun)
-}
-
-// subscribe begins or ends a subscription behind the messages before it.
-func (r *connReceiver) subscribe(event string, on bool, begun func()) {
-	c, in := r.c, r.c.in
-	in.awake.more()
-	err := in.turns.push(item{
-		urgent: true,
-		refuse: func(error) { in.awake.release() },
-		run: func(t *turn) {
-			defer in.awake.release()
-			begun()
-			if f := in.b.events[event]; f != nil && on {
-				if err := in.allowed(t, c, f, "CanSubscribe"); err != nil {
-					e, _ := describe(err)
-					c.refuse(e)
-					return
-				}
-			}
-			in.conns.subscribe(c, event, on)
-			in.conns.changed(c)
-			in.saver.touch()
-		},
-	})
-	if err != nil {
-		in.awake.release()
 	}
 }
 
@@ -386,20 +305,3 @@ func (in *Instance) allowed(t *turn, c *Conn, f func(*scope) (bool, error), name
 	}
 	return err
 }
-
-// answer sends the answer of call id.
-func (c *Conn) answer(id uint64, output []byte, err error) {
-	if err == nil {
-		data := codec.AppendActionResponse(nil, c.enc, id, output)
-		if len(data) <= c.in.b.set.maxOutgoing {
-			c.send(data)
-			return
-		}
-		err = errOutgoingTooLong
-	}
-	e, _ := describe(err)
-	e.Actor = c.in.ref
-	c.sendError(e, id, true)
-}
-
-var errOutgoingTooLong = fault("message", "outgoing_too_long", "Outgoing message too long", nil)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/rivet-go/rivet/codec"
 )
@@ -28,15 +29,16 @@ func (r *reply) Error() string { return r.e.Error() }
 func (r *reply) Unwrap() error { return r.e }
 
 // fault returns an error of the runtime itself.
-func fault(group, code, message string, metadata any) error {
+func fault(group, code, message string, metadata any) *reply {
 	return &reply{wireError(group, code, message, metadata)}
 }
 
 func wireError(group, code, message string, metadata any) *codec.Error {
 	e := &codec.Error{Group: group, Code: code, Message: message}
 	if metadata != nil {
-		if data, err := codec.Marshal(codec.BARE, metadata); err == nil {
-			e.Metadata = codec.RawValue(codec.BARE, data)
+		data, err := codec.Marshal(codec.BARE, metadata)
+		if v := codec.RawValue(codec.BARE, data); err == nil && !v.IsNull() && !v.IsUndefined() {
+			e.Metadata = v
 		}
 	}
 	return e
@@ -84,10 +86,14 @@ func statusOf(e *codec.Error) int {
 
 // Errors that have no variable part.
 var (
-	errStopping  = fault("actor", "stopping", "The actor is stopping", nil)
-	errForbidden = fault("auth", "forbidden", "Forbidden", nil)
-	errMalformed = &reply{&codec.Error{Group: "core", Code: "internal_error", Message: internalMessage, HTTPStatus: http.StatusBadRequest}}
-	errTimedOut  = fault("actor", "action_timed_out", "Action timed out", nil)
+	errStopping        = fault("actor", "stopping", "The actor is stopping", nil)
+	errForbidden       = fault("auth", "forbidden", "Forbidden", nil)
+	errMalformed       = &reply{&codec.Error{Group: "core", Code: "internal_error", Message: internalMessage, HTTPStatus: http.StatusBadRequest}}
+	errTimedOut        = fault("actor", "action_timed_out", "Action timed out", nil)
+	errIncomingTooLong = fault("message", "incoming_too_long", "Incoming message too long", nil)
+	errOutgoingTooLong = fault("message", "outgoing_too_long", "Outgoing message too long", nil)
+	errNoMessage       = fault("actor", "invalid_request", "The message cannot be decoded", nil)
+	errSubscriptions   = fault("actor", "overloaded", "The connection has too many subscriptions", nil)
 )
 
 func errActionNotFound(name string) error {
@@ -103,9 +109,22 @@ func errArguments(name string, err error) error {
 	return fault("actor", "invalid_request", fmt.Sprintf("Arguments of `%s`: %v", name, err), nil)
 }
 
-func errCallbackTimedOut(name string, millis int64) error {
-	return fault("actor", "callback_timed_out", fmt.Sprintf("Callback `%s` timed out", name),
-		map[string]any{"callback_name": name, "duration_ms": millis})
+// errConnectTimedOut is for hooks that guard connections. As with RivetKit, only
+// the client of a socket is told more than the code.
+func errConnectTimedOut(c *Conn, limit time.Duration) error {
+	message := internalMessage
+	if c.link != nil {
+		message = fmt.Sprintf("actor websocket connection setup timed out after %d ms", limit.Milliseconds())
+	}
+	return fault("actor", callbackTimedOut, message, nil)
+}
+
+const callbackTimedOut = "callback_timed_out"
+
+// isTimeout reports whether err is one of errConnectTimedOut.
+func isTimeout(err error) bool {
+	r, ok := err.(*reply)
+	return ok && r.e.Group == "actor" && r.e.Code == callbackTimedOut
 }
 
 // A PanicError is a panic of a handler or hook, as the log and Lease.Failed get

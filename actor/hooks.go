@@ -111,16 +111,21 @@ func (d *Definition[S]) OnConnect(f func(*Context[S], *Conn) error) {
 	set(d.b, "OnConnect", &d.b.hooks.connect, d.b.hooks.connect != nil, f == nil, func(sc *scope, conn *Conn) error { return f(contextOf[S](sc), conn) })
 }
 
-// OnDisconnect runs in a turn when a connection that OnConnect has let in is
-// gone.
+// OnDisconnect runs in a turn when a connection that was let in is gone: once, and
+// also when it ended while the actor slept or its host was down, at the next
+// start then, and when the actor is destroyed, behind OnDestroy. After a crash it
+// may run again for what was not saved. The state of a connection that does not
+// decode any more is nil.
 func (d *Definition[S]) OnDisconnect(f func(*Context[S], *Conn)) {
 	set(d.b, "OnDisconnect", &d.b.hooks.disconnect, d.b.hooks.disconnect != nil, f == nil, func(sc *scope, conn *Conn) { f(contextOf[S](sc), conn) })
 }
 
 // OnRequest answers raw HTTP requests: all to /request and below, with that
 // prefix taken off the URL. It runs beside everything else, without a turn.
-// Bodies stream both ways. A panic is answered as an internal error when nothing
-// was sent yet, and else cuts the answer off.
+// Bodies stream both ways. WriteError answers with an error. A panic is answered
+// as an internal error when nothing was sent yet, and else cuts the answer off.
+// The request's context is done when the client leaves or the actor has to stop;
+// the ResponseWriter cannot be hijacked.
 func (d *Definition[S]) OnRequest(f func(*Context[S], http.ResponseWriter, *http.Request)) {
 	set(d.b, "OnRequest", &d.b.hooks.request, d.b.hooks.request != nil, f == nil, func(sc *scope, w http.ResponseWriter, r *http.Request) { f(contextOf[S](sc), w, r) })
 }
@@ -128,7 +133,9 @@ func (d *Definition[S]) OnRequest(f func(*Context[S], http.ResponseWriter, *http
 // OnWebSocket serves raw WebSockets: all to /websocket and below. It runs beside
 // everything else, without a turn, keeps the actor awake, and the socket is
 // closed when it returns: with 1000, or, after an error, with 1011 and its
-// code.
+// code. When the actor is to stop, sleep included, the socket is closed and the
+// loop over Messages ends. Without OnWebSocket sockets are closed with 1011
+// actor.not_found.
 func (d *Definition[S]) OnWebSocket(f func(*Context[S], *WebSocket) error) {
 	set(d.b, "OnWebSocket", &d.b.hooks.webSocket, d.b.hooks.webSocket != nil, f == nil, func(sc *scope, ws *WebSocket) error { return f(contextOf[S](sc), ws) })
 }

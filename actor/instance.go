@@ -43,7 +43,7 @@ type Instance struct {
 	up                bool          // it counts as awake; set before Start returns
 	stopped           chan struct{} // closed after stopErr is set
 	stopErr           error
-	links             linkSet // raw sockets, and connections that are being opened
+	raw               rawSockets
 }
 
 func newInstance(rt *Runtime, b *blueprint, s Start) *Instance {

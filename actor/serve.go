@@ -2,9 +2,7 @@ package actor
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,8 +25,9 @@ type exchange struct {
 // ServeHTTP answers a request to the actor. The URL's path and query are as the
 // actor is to see them, so /action/, /queue/, /request, /metadata, /health or
 // the root; the header has X-Rivet-Ray-Id. Hold the instance meanwhile. It blocks
-// until the answer is written, and longer than the request's context only for
-// handlers of raw requests.
+// until the answer is written, whether the client waits for it or not. It panics
+// with http.ErrAbortHandler when OnRequest has failed in the middle of its answer,
+// which has to be cut off then.
 //
 // Routes and answers are those of RivetKit 2.3.19.
 func (in *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,14 +53,18 @@ func (in *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.method(path, http.MethodPost, func() { x.queue(queue) })
 	case path == "/" || path == "":
 		x.method(path, http.MethodGet, func() {
-			x.write(http.StatusOK, "text/plain; charset=utf-8", []byte("This is a Rivet Actor.\n"))
+			x.write(http.StatusOK, "text/plain; charset=utf-8", []byte(rootText))
 		})
 	case path == "/health":
 		x.method(path, http.MethodGet, func() { x.write(http.StatusOK, "text/plain; charset=utf-8", []byte("ok")) })
 	case path == "/metadata":
 		x.method(path, http.MethodGet, func() {
+			h.Set("Referrer-Policy", "no-referrer")
 			x.write(http.StatusOK, "application/json", []byte(`{"runtime":"rivetkit","type":"local","version":"`+KitVersion+`"}`))
 		})
+	case path == "/inspector" || strings.HasPrefix(path, "/inspector/"):
+		// There is none, so no token is the right one.
+		x.write(http.StatusUnauthorized, "application/json", []byte(inspectorText))
 	default:
 		x.fail(fault("actor", "not_found", fmt.Sprintf("Actor route '%s' was not found.", path),
 			map[string]any{"id": path, "resource": "route"}))
@@ -70,6 +73,12 @@ func (in *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // KitVersion is the version of RivetKit whose answers a host gives.
 const KitVersion = "2.3.19"
+
+// Answers of RivetKit that programs may look for.
+const (
+	rootText      = "This is an RivetKit actor.\n\nLearn more at https://rivetkit.org"
+	inspectorText = `{"group":"inspector","code":"unauthorized","message":"Inspector request requires a valid bearer token","metadata":null}`
+)
 
 // segment returns the one percent-decoded segment behind prefix.
 func segment(path, prefix string) (string, bool) {
@@ -94,10 +103,10 @@ func (x *exchange) body() ([]byte, error) {
 	limit := x.in.b.set.maxIncoming
 	data, err := io.ReadAll(io.LimitReader(x.r.Body, int64(limit)+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the body: %w", err)
+		return nil, errMalformed // the client has gone, or sends less than it said
 	}
 	if len(data) > limit {
-		return nil, fault("message", "incoming_too_long", "Incoming message too long", nil)
+		return nil, errIncomingTooLong
 	}
 	return data, nil
 }
@@ -107,11 +116,12 @@ func (x *exchange) body() ([]byte, error) {
 func (x *exchange) connect(what string, f func(*Conn)) {
 	in := x.in
 	// The connection takes a turn before the call does.
-	c, err := x.conn()
+	params, err := headerParams(x.r.Header)
 	if err = cmp.Or(err, in.cycle(chainOf(x.r.Header), what)); err != nil {
 		x.fail(err)
 		return
 	}
+	c := &Conn{id: newConnID(), enc: x.enc, params: params, req: x.r, in: in}
 	outcome := make(chan error, 1)
 	in.connecting(c, func(err error) { outcome <- err })
 	if err := <-outcome; err != nil {
@@ -122,15 +132,16 @@ func (x *exchange) connect(what string, f func(*Conn)) {
 	f(c)
 }
 
-func (x *exchange) conn() (*Conn, error) {
-	c := &Conn{id: newConnID(), enc: x.enc, req: x.r, in: x.in}
-	if text := x.r.Header.Get("X-Rivet-Conn-Params"); text != "" {
-		if !json.Valid([]byte(text)) {
-			return nil, errMalformed
-		}
-		c.params = codec.RawValue(codec.JSON, []byte(text))
+// headerParams reads the connection parameters of a request.
+func headerParams(h http.Header) (codec.Value, error) {
+	values, given := h["X-Rivet-Conn-Params"]
+	if !given {
+		return codec.Value{}, nil
 	}
-	return c, nil
+	if len(values) != 1 || !json.Valid([]byte(values[0])) {
+		return codec.Value{}, errMalformed
+	}
+	return codec.RawValue(codec.JSON, []byte(values[0])), nil
 }
 
 func (x *exchange) action(name string) {
@@ -171,79 +182,6 @@ func (x *exchange) queue(name string) {
 	x.fail(fault("queue", "complete_not_configured", "not built yet", nil))
 }
 
-// raw hands the request to the OnRequest hook, with the URL that RivetKit shows.
-func (x *exchange) raw(target string) {
-	f := x.in.b.hooks.request
-	if f == nil {
-		x.write(http.StatusNotFound, "", nil)
-		return
-	}
-	if !strings.HasPrefix(target, "/") {
-		target = "/" + target
-	}
-	if x.r.URL.RawQuery != "" || x.r.URL.ForceQuery {
-		target += "?" + x.r.URL.RawQuery
-	}
-	u, err := url.ParseRequestURI(target)
-	if err != nil {
-		x.fail(errMalformed)
-		return
-	}
-	u.Scheme, u.Host = "http", "127.0.0.1"
-	r := x.r.Clone(x.r.Context())
-	r.URL, r.Host, r.RequestURI = u, u.Host, target
-	x.r = r
-	x.connect("OnRequest", func(c *Conn) { x.callRaw(f, c) })
-}
-
-// callRaw calls the hook with a context that ends with the request and with the
-// actor.
-func (x *exchange) callRaw(f func(*scope, http.ResponseWriter, *http.Request), c *Conn) {
-	in := x.in
-	ctx, cancel := context.WithCancelCause(x.r.Context())
-	defer cancel(context.Canceled)
-	defer context.AfterFunc(in.ctx, func() { cancel(context.Cause(in.ctx)) })()
-	sc := in.scopeOf(ctx, nil, c, chainOf(x.r.Header), "OnRequest")
-	w := &watched{ResponseWriter: x.w}
-	err := in.protect(func() error { f(sc, w, x.r.WithContext(sc.ctx)); return nil })
-	if err == nil {
-		return
-	}
-	if p, ok := errors.AsType[*PanicError](err); !ok || p.Value != http.ErrAbortHandler {
-		in.report("hook", "OnRequest", err)
-		if !w.begun {
-			x.fail(err)
-			return
-		}
-	}
-	panic(http.ErrAbortHandler) // the documented way to cut an answer off
-}
-
-// watched knows whether an answer has begun.
-type watched struct {
-	http.ResponseWriter
-	begun bool
-}
-
-func (w *watched) WriteHeader(status int) {
-	w.begun = w.begun || status >= 200
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	w.begun = true
-	return w.ResponseWriter.Write(p)
-}
-
-// Unwrap is for http.ResponseController.
-func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// Flush sends what was written so far.
-func (w *watched) Flush() {
-	w.begun = true
-	_ = http.NewResponseController(w.ResponseWriter).Flush()
-}
-
 // fail answers with an error, in the encoding of the request.
 func (x *exchange) fail(err error) {
 	e, _ := describe(err)
@@ -252,11 +190,15 @@ func (x *exchange) fail(err error) {
 }
 
 func (x *exchange) write(status int, contentType string, body []byte) {
-	h := x.w.Header()
+	write(x.w, status, contentType, body)
+}
+
+func write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	h := w.Header()
 	if contentType != "" {
 		h.Set("Content-Type", contentType)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	x.w.WriteHeader(status)
-	_, _ = x.w.Write(body)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
 }

@@ -161,8 +161,8 @@ func (in *Instance) restoreConns(ctx context.Context) (gone []*Conn, err error) 
 		}
 		var s storedConn
 		if err := storeDec.Unmarshal(e.Value, &s); err != nil || codec.Encoding(s.Encoding) > codec.JSON {
-			in.log.Error("a stored connection is damaged, and dropped", "error", err)
-			in.journal.add(Batch{{Key: e.Key}})
+			in.log.Error("a stored connection is damaged, and ended", "error", err)
+			gone = append(gone, &Conn{id: string(e.Key[1:]), enc: codec.JSON, in: in, gone: true, stored: fingerprint(e.Value)})
 			continue
 		}
 		link := in.start.Links[s.Link]
@@ -171,20 +171,28 @@ func (in *Instance) restoreConns(ctx context.Context) (gone []*Conn, err error) 
 			params: codec.RawValue(codec.JSON, s.Params), events: make(map[string]struct{}),
 		}
 		if h := in.b.hooks.connState; h != nil && len(s.State) > 0 {
-			if c.state, err = h.decode(s.State); err != nil {
-				return nil, fmt.Errorf("the state of a connection: %w", err)
+			state, err := h.decode(s.State)
+			if err != nil { // its client connects again
+				in.log.Error("the stored state of a connection does not decode; the connection is ended", "error", err)
+				link = nil
+			} else {
+				c.state = state
 			}
 		}
-		for _, event := range s.Events {
-			c.events[event] = struct{}{}
-		}
-		in.conns.add(c)
 		if link == nil {
+			c.link, c.gone = nil, true
 			gone = append(gone, c)
 			continue
 		}
+		for _, event := range s.Events {
+			c.events[event] = struct{}{}
+			c.subscribed += len(event) + 16
+		}
 		c.req = link.Request()
-		in.restored[s.Link] = &connReceiver{c: c, open: true}
+		in.conns.add(c)
+		r := newConnReceiver(c)
+		r.open = true
+		in.restored[s.Link] = r
 	}
 	return gone, nil
 }

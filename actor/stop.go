@@ -23,7 +23,6 @@ func (in *Instance) Stop(ctx context.Context, reason StopReason) error {
 		if in.up {
 			in.rt.count.awake.Add(-1)
 		}
-		in.rt.count.connections.Add(-int64(in.conns.len()))
 		close(in.stopped)
 		return in.stopErr
 	}
@@ -38,6 +37,7 @@ func (in *Instance) Stop(ctx context.Context, reason StopReason) error {
 func (in *Instance) stop(ctx context.Context, reason StopReason) error {
 	in.awake.close()
 	in.cancelRun(errStopping)
+	in.raw.closeAll(reason)
 	if reason == Lost {
 		in.turns.close(errStopping)
 		in.saver.drop()
@@ -46,7 +46,6 @@ func (in *Instance) stop(ctx context.Context, reason StopReason) error {
 	if reason == Destroying {
 		in.cancel(errStopping)
 	}
-	in.links.closeAll(reason)
 	if !in.quiet(ctx, in.b.set.stopGrace) {
 		in.log.Warn("still busy; its handlers are told to end", "reason", reason.String(), "grace", in.b.set.stopGrace)
 		in.cancel(errStopping)
@@ -92,7 +91,9 @@ func (in *Instance) lastTurn(ctx context.Context, reason StopReason) error {
 		if f != nil {
 			in.finalHook(ctx, t, name, f)
 		}
-		if reason != Destroying {
+		if reason == Destroying {
+			in.dismiss(ctx, t)
+		} else {
 			in.saver.settled()
 			last, err = in.saver.save()
 		}
@@ -133,6 +134,7 @@ func (in *Instance) end(ctx context.Context, cause error, grace time.Duration) e
 	in.awake.close()
 	in.saver.end()
 	in.cancel(cause)
+	defer in.conns.end()
 	ended := make(chan struct{})
 	var err error
 	go func() { // ends with what it waits for

@@ -19,6 +19,7 @@ type table struct {
 	conns    roster[*Conn]
 	audience map[string]*audience
 	dirty    map[*Conn]struct{} // whose record in the store is out of date
+	over     bool
 }
 
 // audience is who has subscribed to one event, by the encoding to send it in.
@@ -71,15 +72,12 @@ func (t *table) all() iter.Seq[*Conn] {
 	}
 }
 
-func (t *table) len() int {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return len(t.conns.list)
-}
-
 func (t *table) add(c *Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
 	if t.conns.add(c) {
 		c.in.rt.count.connections.Add(1)
 	}
@@ -102,20 +100,31 @@ func (t *table) remove(c *Conn) bool {
 	return true
 }
 
-// subscribe begins or ends a subscription of a connection that is there.
-func (t *table) subscribe(c *Conn, event string, on bool) {
+// maxSubscribed bounds the names of all events that a connection has subscribed
+// to, in bytes, so that no client fills the memory, and its record fits the store.
+const maxSubscribed = 64 << 10
+
+// subscribe begins or ends a subscription of a connection that is there. False
+// means that it has too many.
+func (t *table) subscribe(c *Conn, event string, on bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, has := t.conns.at[c]; !has {
-		return
-	}
-	if on {
-		c.events[event] = struct{}{}
-		t.join(c, event)
-	} else {
+	_, here := t.conns.at[c]
+	_, has := c.events[event]
+	switch cost := len(event) + 16; {
+	case !here || has == on:
+	case !on:
+		c.subscribed -= cost
 		delete(c.events, event)
 		t.leave(c, event)
+	case c.subscribed+cost > maxSubscribed:
+		return false
+	default:
+		c.subscribed += cost
+		c.events[event] = struct{}{}
+		t.join(c, event)
 	}
+	return true
 }
 
 func (t *table) join(c *Conn, event string) {
@@ -236,4 +245,15 @@ func (t *table) closeAll(code int, reason string) {
 			c.link.Close(code, reason)
 		}
 	}
+}
+
+// end empties the table for good, when the generation is over: what still runs
+// must not reach links that are the next one's.
+func (t *table) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.conns.list {
+		c.in.rt.count.connections.Add(-1)
+	}
+	t.over, t.conns, t.audience, t.dirty = true, roster[*Conn]{}, nil, nil
 }
