@@ -25,6 +25,12 @@ type call struct {
 	// generation: when it has its turn, or was answered without one.
 	begun func()
 
+	// settle returns, at the end of a scheduled action, what is to be stored
+	// together with the state. ended is called when that is on disk, or when
+	// the action does not come to run. Both are nil for others.
+	settle func(error) Batch
+	ended  func()
+
 	at     atomic.Int32
 	timer  *time.Timer
 	ctx    context.Context
@@ -59,6 +65,11 @@ func (in *Instance) call(c *call, name string, begun func()) {
 		c.answer(nil, errOverloaded(n, name))
 		return
 	}
+	in.launch(c, begun)
+}
+
+// launch is call for one that may run and is counted in calls.
+func (in *Instance) launch(c *call, begun func()) {
 	in.awake.more()
 	c.ctx, c.cancel = context.WithCancelCause(in.ctx)
 	c.timer = time.AfterFunc(in.b.set.actionTimeout, c.expire)
@@ -132,6 +143,9 @@ func (c *call) run(t *turn) {
 		}
 		if err != nil {
 			err = c.judge(err)
+		}
+		if c.settle != nil {
+			saved = in.saveWith(t, c.settle(err))
 		}
 		if saved == nil {
 			c.finish(output, err)
@@ -207,5 +221,8 @@ func (c *call) done() {
 	}
 	c.cancel(context.Canceled)
 	c.in.calls.Add(-1)
+	if c.ended != nil {
+		c.ended()
+	}
 	c.in.awake.release()
 }

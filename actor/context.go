@@ -61,9 +61,14 @@ func (s Self) Destroy() { s.in.start.Lease.Destroy() }
 // KeepAwake keeps the actor from going to sleep until release is called, or the
 // host stops. Calling release again does nothing.
 func (s Self) KeepAwake() (release func()) {
-	s.in.awake.more()
-	return s.in.awake.once()
+	return s.in.keepAwake()
 }
+
+// KV is the actor's own store of values under keys.
+func (s Self) KV() *KV { return s.in.kv }
+
+// Schedule is what the actor has to do later.
+func (s Self) Schedule() *Schedule { return s.in.schedule }
 
 // CreateContext is what CreateState is given.
 type CreateContext struct {
@@ -117,6 +122,7 @@ type scope struct {
 	in   *Instance
 	turn *turn // nil where there is none
 	conn *Conn // nil where there is none
+	run  bool  // it is Run's
 }
 
 // contextOf gives sc its type.

@@ -47,6 +47,7 @@ func Define[S any](name string, setup func(*Definition[S]), opts ...DefinitionOp
 			actions:  make(map[string]*action),
 			events:   make(map[string]func(*scope) (bool, error)),
 			queues:   make(map[string]func(*scope) (bool, error)),
+			bodies:   make(map[string]func(codec.Value) error),
 		}
 		if name == "" {
 			b.fault(errors.New("the name is empty"))
@@ -80,6 +81,9 @@ type blueprint struct {
 	events   map[string]func(*scope) (bool, error) // guards of subscriptions
 	queues   map[string]func(*scope) (bool, error) // guards of queues
 	hooks    hooks
+
+	bodies    map[string]func(codec.Value) error // look at messages of declared queues
+	consumers []*consumer
 }
 
 // fault notes what is wrong; nil is nothing.

@@ -38,6 +38,10 @@ type Instance struct {
 	conns             table
 	journal           journal
 	saver             saver
+	kv                *KV
+	queues            *queues
+	schedule          *Schedule
+	runIdle           idleness // of Run, while it waits for messages
 	restored          map[string]Receiver
 	stopping          atomic.Bool
 	up                bool          // it counts as awake; set before Start returns
@@ -62,7 +66,19 @@ func newInstance(rt *Runtime, b *blueprint, s Start) *Instance {
 	// What was changed must be stored also when the handlers are told to end.
 	in.journal = journal{store: s.Lease, log: in.log}
 	in.journal.ctx, in.journal.cancel = context.WithCancelCause(context.Background())
+	in.kv = &KV{store: s.Lease, journal: &in.journal}
+	in.queues = newQueues(s.Lease, &in.journal, in.log, in.keepAwake, b.set.queueSize, b.set.maxQueueMessage)
+	in.schedule = newSchedule(&in.journal, in.log)
+	in.schedule.setAlarm, in.schedule.run = s.Lease.SetAlarm, in.runScheduled
+	in.schedule.knows = func(name string) bool { return b.actions[name] != nil }
 	return in
+}
+
+// keepAwake keeps the actor from sleeping until release is called, for somebody
+// who keeps it awake already.
+func (in *Instance) keepAwake() (release func()) {
+	in.awake.more()
+	return in.awake.once()
 }
 
 // Hold keeps the generation from going to sleep until release is called; more

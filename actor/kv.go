@@ -6,13 +6,6 @@ import (
 	"iter"
 )
 
-// First bytes of the keys in an actor's store.
-const (
-	spaceKV       = 4
-	spaceQueues   = 5
-	spaceSchedule = 6
-)
-
 // MaxKVKey is how long a key of a KV may be, in bytes.
 const MaxKVKey = MaxKey - 1
 
@@ -55,7 +48,7 @@ func kvKey(key string) ([]byte, error) {
 	if err := tooLong("key", len(key), MaxKVKey); err != nil {
 		return nil, err
 	}
-	return append(append(make([]byte, 0, 1+len(key)), spaceKV), key...), nil
+	return append(append(make([]byte, 0, 1+len(key)), keyUser), key...), nil
 }
 
 // Get returns the value of key, which belongs to the caller, and whether there
@@ -148,7 +141,7 @@ func (r KVRange) bounds() (from, to []byte, empty bool, err error) {
 			return nil, nil, false, err
 		}
 	}
-	space := string(byte(spaceKV))
+	space := string(byte(keyUser))
 	low, high := space+max(r.Prefix, r.From), after(space+r.Prefix)
 	if r.To != "" {
 		high = min(high, space+r.To)

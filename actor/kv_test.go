@@ -78,8 +78,8 @@ func TestKVKeepsToItsSpace(t *testing.T) {
 	if err := kv.DeleteRange(ctx, KVRange{}); err != nil {
 		t.Fatal(err)
 	}
-	if s.keys() != 2 || s.keys(spaceKV) != 0 {
-		t.Errorf("%d keys are left, %d of them in the KV", s.keys(), s.keys(spaceKV))
+	if s.keys() != 2 || s.keys(keyUser) != 0 {
+		t.Errorf("%d keys are left, %d of them in the KV", s.keys(), s.keys(keyUser))
 	}
 }
 

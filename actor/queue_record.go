@@ -19,7 +19,7 @@ const (
 )
 
 func queueKey(part byte, id MessageID) []byte {
-	return binary.BigEndian.AppendUint64([]byte{spaceQueues, part}, uint64(id))
+	return binary.BigEndian.AppendUint64([]byte{keyQueue, part}, uint64(id))
 }
 
 // queued is a message that a queue holds.

@@ -37,7 +37,7 @@ type queues struct {
 	last    MessageID
 	all     map[MessageID]*queued
 	byName  map[string]*queue
-	pauses  map[MessageID]pause
+	pauses  map[MessageID]respite
 	cached  int // bytes of bodies in memory
 	closing error
 }
@@ -47,8 +47,8 @@ type queue struct {
 	waiters []chan *queued // who waits longest is first; of capacity 1
 }
 
-// pause is that of a message that was put back.
-type pause struct {
+// respite is that of a message that was put back.
+type respite struct {
 	until time.Time
 	stop  func()
 }
@@ -60,6 +60,7 @@ const queueCache = 1 << 20
 type delivery struct {
 	*queued
 	body    []byte
+	attempt int
 	release func() // of the hold
 	settled bool   // guarded by queues.mu
 }
@@ -70,14 +71,14 @@ func newQueues(store Store, j *journal, log *slog.Logger, hold func() func(), li
 		ended:  make(chan struct{}),
 		all:    make(map[MessageID]*queued),
 		byName: make(map[string]*queue),
-		pauses: make(map[MessageID]pause),
+		pauses: make(map[MessageID]respite),
 	}
 }
 
 // load reads what the generation before has left. It comes before all else.
 // A record that is damaged is logged and stays where it is.
 func (qs *queues) load(ctx context.Context) error {
-	from, to := []byte{spaceQueues, queueHeads}, []byte{spaceQueues, queueHeads + 1}
+	from, to := []byte{keyQueue, queueHeads}, []byte{keyQueue, queueHeads + 1}
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	for e, err := range qs.store.List(ctx, from, to, 0, false) {
@@ -119,7 +120,8 @@ func (qs *queues) tidy(name string) {
 // is completed or timeout is over, zero for none. When ctx ends before, the
 // error is its cause, and the message stays. It does not need a turn.
 //
-// The errors of a queue are *codec.Error: queue.full, queue.message_too_large.
+// The errors of a queue itself are for clients: queue.full,
+// queue.message_too_large.
 func (qs *queues) enqueue(ctx context.Context, name string, body codec.Value, wait bool, timeout time.Duration) (codec.QueueResult, error) {
 	m, stored, err := qs.add(name, body, wait)
 	if err != nil {
@@ -159,12 +161,11 @@ func (qs *queues) enqueue(ctx context.Context, name string, body codec.Value, wa
 func (qs *queues) add(name string, body codec.Value, wait bool) (*queued, *commit, error) {
 	data := body.Bytes()
 	if len(data) > qs.maxBody {
-		return nil, nil, &codec.Error{Group: "queue", Code: "message_too_large",
-			Message: fmt.Sprintf("Queue message too large (%d bytes). Limit is %d bytes.", len(data), qs.maxBody)}
+		return nil, nil, fault("queue", "message_too_large",
+			fmt.Sprintf("Queue message too large (%d bytes). Limit is %d bytes.", len(data), qs.maxBody), map[string]int{"size": len(data), "limit": qs.maxBody})
 	}
 	if len(name) > MaxKey {
-		return nil, nil, &codec.Error{Group: "queue", Code: "message_invalid",
-			Message: fmt.Sprintf("Queue name too long (%d bytes). Limit is %d bytes.", len(name), MaxKey)}
+		return nil, nil, fault("queue", "message_invalid", fmt.Sprintf("Queue name too long (%d bytes). Limit is %d bytes.", len(name), MaxKey), nil)
 	}
 	now := time.Now()
 	m := &queued{queue: name, enc: body.Encoding(), at: now.Truncate(time.Microsecond), body: slices.Clone(data), inRAM: true}
@@ -177,8 +178,7 @@ func (qs *queues) add(name string, body codec.Value, wait bool) (*queued, *commi
 	case qs.closing != nil:
 		return nil, nil, qs.closing
 	case len(qs.all) >= qs.limit:
-		return nil, nil, &codec.Error{Group: "queue", Code: "full",
-			Message: fmt.Sprintf("Queue is full. Limit is %d messages.", qs.limit)}
+		return nil, nil, fault("queue", "full", fmt.Sprintf("Queue is full. Limit is %d messages.", qs.limit), map[string]int{"limit": qs.limit})
 	}
 	// Ids are the time, so that one does not come again when all messages of
 	// a generation are gone.
@@ -345,33 +345,52 @@ func (qs *queues) deliver(ctx context.Context, m *queued, release func()) (*deli
 	m.attempts++
 	// Nobody waits for this one: at worst a crash makes the count too low.
 	qs.journal.add(Batch{{Key: queueKey(queueHeads, m.id), Value: m.appendHead(nil)}})
-	return &delivery{queued: m, body: body, release: release}, nil
+	return &delivery{queued: m, body: body, attempt: int(m.attempts), release: release}, nil
 }
 
 // ErrSettled is returned for a message that was completed or released before.
 var ErrSettled = errors.New("actor: the message was completed or released before")
 
-// complete takes a message off its queue, for good once that is on disk, and
-// then gives the value to a sender that waits. persist writes the batch.
-func (qs *queues) complete(ctx context.Context, d *delivery, v codec.Value, persist func(Batch) *commit) error {
+// complete takes a message off its queue and returns when that is on disk; then
+// it gives the value to a sender that waits.
+func (qs *queues) complete(ctx context.Context, d *delivery, v codec.Value) error {
+	batch, err := qs.remove(d)
+	if err != nil {
+		return err
+	}
+	return qs.removed(ctx, d, qs.journal.add(batch), func() {
+		if d.answer != nil {
+			d.answer <- v
+		}
+	})
+}
+
+// remove settles a message and returns what takes it off the disk. The caller
+// stores that and calls removed.
+func (qs *queues) remove(d *delivery) (Batch, error) {
 	qs.mu.Lock()
+	defer qs.mu.Unlock()
 	switch {
 	case d.settled:
-		qs.mu.Unlock()
-		return ErrSettled
+		return nil, ErrSettled
 	case qs.closing != nil:
-		qs.mu.Unlock()
-		return qs.closing
+		return nil, qs.closing
 	}
 	d.settled = true
 	delete(qs.all, d.id)
 	qs.forget(d.queued)
-	qs.mu.Unlock()
-	gone := persist(Batch{{Key: queueKey(queueHeads, d.id)}, {Key: queueKey(queueBodies, d.id)}})
+	qs.owner.Add(1)
+	return Batch{{Key: queueKey(queueHeads, d.id)}, {Key: queueKey(queueBodies, d.id)}}, nil
+}
+
+// removed returns when the commit is durable, or when ctx ends. Once it is
+// durable, then is called, also later.
+func (qs *queues) removed(ctx context.Context, d *delivery, gone *commit, then func()) error {
 	finish := func() {
+		defer qs.owner.Done()
 		defer d.release()
-		if gone.err == nil && d.answer != nil {
-			d.answer <- v
+		if gone.err == nil {
+			then()
 		}
 	}
 	select {
@@ -379,7 +398,10 @@ func (qs *queues) complete(ctx context.Context, d *delivery, v codec.Value, pers
 		finish()
 		return gone.err
 	case <-ctx.Done():
-		qs.owner.Go(func() { <-gone.done; finish() })
+		go func() { // which wait waits for
+			<-gone.done
+			finish()
+		}()
 		return context.Cause(ctx)
 	}
 }
@@ -407,7 +429,7 @@ func (qs *queues) putBack(d *delivery, after time.Duration) error {
 				qs.offer(d.queued)
 			}
 		})
-		qs.pauses[d.id] = pause{time.Now().Add(after), stop}
+		qs.pauses[d.id] = respite{time.Now().Add(after), stop}
 	}
 	return nil
 }

@@ -114,14 +114,19 @@ func (s *saver) keep(data []byte) {
 
 // save hands to the journal, in a turn, what has changed since it last did. The
 // commit is that of all there was to store, also when nothing has changed now.
-func (s *saver) save() (*commit, error) {
+// More changes are stored together with the state, or not at all.
+func (s *saver) save(more ...Change) (*commit, error) {
 	data, err := s.in.state.encode(s.buf[:0])
 	if err == nil {
 		if fp := fingerprint(data); fp != s.stored || s.last == nil {
-			for _, b := range s.batches(data) {
+			all := s.batches(data)
+			all[len(all)-1] = append(all[len(all)-1], more...)
+			for _, b := range all {
 				s.last = s.in.journal.add(b)
 			}
 			s.stored = fp
+		} else if len(more) > 0 {
+			s.last = s.in.journal.add(more)
 		}
 		s.keep(data)
 	}

@@ -178,10 +178,6 @@ func (x *exchange) action(name string) {
 	})
 }
 
-func (x *exchange) queue(name string) {
-	x.fail(fault("queue", "complete_not_configured", "not built yet", nil))
-}
-
 // fail answers with an error, in the encoding of the request.
 func (x *exchange) fail(err error) {
 	e, _ := describe(err)

@@ -15,6 +15,8 @@ type settings struct {
 	mailbox        int
 	maxIncoming    int
 	maxOutgoing    int
+
+	queueSize, maxQueueMessage int
 }
 
 func defaultSettings() settings {
@@ -27,6 +29,9 @@ func defaultSettings() settings {
 		mailbox:        1024,
 		maxIncoming:    64 << 10,
 		maxOutgoing:    1 << 20,
+
+		queueSize:       1000,
+		maxQueueMessage: 64 << 10,
 	}
 }
 
@@ -112,6 +117,31 @@ func MaxMessage(incoming, outgoing int) DefinitionOption {
 			return fmt.Errorf("MaxMessage: %d and %d are not both above zero", incoming, outgoing)
 		}
 		s.maxIncoming, s.maxOutgoing = incoming, outgoing
+		return nil
+	})
+}
+
+// QueueSize bounds how many messages an actor's queues hold all together, until
+// they are completed; 1,000 by default. More are refused with queue.full.
+func QueueSize(n int) DefinitionOption {
+	return definitionOption(func(s *settings) error {
+		if n < 1 {
+			return fmt.Errorf("QueueSize: %d is not above zero", n)
+		}
+		s.queueSize = n
+		return nil
+	})
+}
+
+// MaxQueueMessage bounds the encoded body of a queue message, in bytes; 64 KiB by
+// default, MaxValue at most. Larger ones are refused with
+// queue.message_too_large. MaxMessage bounds the whole request as well.
+func MaxQueueMessage(bytes int) DefinitionOption {
+	return definitionOption(func(s *settings) error {
+		if bytes < 1 || bytes > MaxValue {
+			return fmt.Errorf("MaxQueueMessage: %d is not between 1 and %d", bytes, MaxValue)
+		}
+		s.maxQueueMessage = bytes
 		return nil
 	})
 }

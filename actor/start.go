@@ -48,6 +48,12 @@ func (in *Instance) boot(starting context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := in.queues.load(ctx); err != nil {
+		return err
+	}
+	if err := in.schedule.load(ctx, in.start.Lease); err != nil {
+		return err
+	}
 	if f := in.b.hooks.createVars; f != nil {
 		if err := in.hook(ctx, "CreateVars", nil, func(sc *scope) (err error) {
 			in.vars, err = f(sc)
@@ -79,6 +85,10 @@ func (in *Instance) boot(starting context.Context) error {
 	in.rt.count.awake.Add(1)
 	in.up = true
 	in.awake.start()
+	in.schedule.start()
+	for _, c := range in.b.consumers {
+		in.consume(c)
+	}
 	if f := in.b.hooks.run; f != nil {
 		in.goRun(f)
 	}
@@ -137,6 +147,7 @@ func (in *Instance) goRun(f func(*scope) error) {
 		}()
 		sc := in.scopeOf(in.running, nil, nil, "", "Run")
 		sc.patient = in.ctx
+		sc.run = true
 		err = in.protect(func() error { return f(sc) })
 	})
 }

@@ -38,6 +38,7 @@ func (in *Instance) stop(ctx context.Context, reason StopReason) error {
 	in.awake.close()
 	in.cancelRun(errStopping)
 	in.raw.closeAll(reason)
+	in.schedule.pause()
 	if reason == Lost {
 		in.turns.close(errStopping)
 		in.saver.drop()
@@ -52,6 +53,9 @@ func (in *Instance) stop(ctx context.Context, reason StopReason) error {
 		in.quiet(ctx, in.told())
 	}
 	err := in.lastTurn(ctx, reason)
+	if reason != Destroying {
+		err = errors.Join(err, in.park(ctx))
+	}
 	if reason == Destroying {
 		in.conns.closeAll(1000, "")
 		in.saver.drop()
@@ -133,6 +137,8 @@ func (in *Instance) finalHook(ctx context.Context, t *turn, name string, f func(
 func (in *Instance) end(ctx context.Context, cause error, grace time.Duration) error {
 	in.awake.close()
 	in.saver.end()
+	in.schedule.pause()
+	in.queues.close(cause)
 	in.cancel(cause)
 	defer in.conns.end()
 	ended := make(chan struct{})
@@ -144,6 +150,8 @@ func (in *Instance) end(ctx context.Context, cause error, grace time.Duration) e
 		err = in.leftover()
 		in.journal.cancel(cause)
 		in.journal.owner.Wait()
+		in.queues.wait()
+		in.schedule.wait()
 	}()
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
