@@ -186,13 +186,12 @@ func (s *Schedule) next(now time.Time) *appointment {
 func (s *Schedule) ended(p *appointment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.begun, p)
-	if p.running {
+	if p.running && s.all[p.id] == p {
 		p.running, p.due = false, time.Now().Add(retryRefused)
-		if s.all[p.id] == p {
-			s.enter(p)
-			s.arm()
-		}
+		s.enter(p)
+		s.arm()
+	} else {
+		delete(s.begun, p)
 	}
 	s.align()
 }
@@ -203,11 +202,11 @@ func (s *Schedule) ended(p *appointment) {
 func (s *Schedule) settle(p *appointment, began time.Time, err error) Batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.running = false
-	if s.all[p.id] != p { // cancelled or replaced
+	if errors.Is(err, errStopping) {
 		return nil
 	}
-	if errors.Is(err, errStopping) {
+	p.running = false
+	if s.all[p.id] != p { // cancelled or replaced
 		return nil
 	}
 	if p.repeats() {
@@ -221,13 +220,18 @@ func (s *Schedule) settle(p *appointment, began time.Time, err error) Batch {
 		}
 		s.log.Error("a scheduled action has no next time", "name", p.name, "error", failed)
 	}
+	at := s.begun[p]
 	s.forget(p)
+	s.begun[p] = at // until that is on disk
 	return Batch{{Key: p.key()}}
 }
 
 // forget takes an entry out of all tables; mu is held.
 func (s *Schedule) forget(p *appointment) {
 	s.leave(p)
+	if !p.running {
+		delete(s.begun, p)
+	}
 	delete(s.all, p.id)
 	if s.names[p.name] == p {
 		delete(s.names, p.name)

@@ -1,0 +1,449 @@
+package actor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rivet-go/rivet"
+	"github.com/rivet-go/rivet/actor"
+	"github.com/rivet-go/rivet/codec"
+)
+
+type job struct {
+	Name string `json:"name"`
+}
+
+type ledger struct{ Done []string }
+
+const (
+	Jobs = rivet.Queue[job, string]("jobs")
+	Done = rivet.Action[rivet.None, []string]("done")
+)
+
+// sendHTTP sends a message to a queue and returns the status and what it says.
+func sendHTTP(t *testing.T, in *actor.Instance, enc codec.Encoding, queue string, body any, wait bool, timeout time.Duration) (int, string) {
+	t.Helper()
+	data, err := codec.Marshal(enc, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sendBody(t, in, enc, queue, codec.AppendQueueSend(nil, enc, codec.QueueSend{Body: data, Wait: wait, Timeout: timeout}))
+}
+
+func sendBody(t *testing.T, in *actor.Instance, enc codec.Encoding, queue string, body []byte) (int, string) {
+	t.Helper()
+	release, ok := in.Hold()
+	if !ok {
+		return 0, "it stops"
+	}
+	defer release()
+	r := httptest.NewRequest("POST", "/queue/"+queue, strings.NewReader(string(body)))
+	r.Header.Set("X-Rivet-Encoding", enc.String())
+	w := httptest.NewRecorder()
+	in.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		e := codec.DecodeHTTPError(enc, w.Code, w.Header().Get("Content-Type"), w.Body.Bytes())
+		return w.Code, e.Group + "." + e.Code
+	}
+	res, err := codec.DecodeQueueResult(enc, w.Body.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Response) == 0 {
+		return w.Code, res.Status
+	}
+	var text string
+	if err := codec.Unmarshal(enc, res.Response, &text); err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, res.Status + " " + text
+}
+
+// did returns what the ledger of an actor has.
+func did(t *testing.T, in *actor.Instance) string {
+	t.Helper()
+	w := callHTTP(in, "done", `{"args":[]}`)
+	if w.Code != http.StatusOK {
+		t.Fatalf("done: %d %s", w.Code, w.Body)
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(w.Body.String(), `{"output":`), "}")
+}
+
+// worker is an actor that keeps a ledger of its jobs.
+func worker(consume func(*actor.Definition[ledger]), opts ...actor.DefinitionOption) actor.Actor {
+	return actor.Define("worker", func(d *actor.Definition[ledger]) {
+		actor.Handle(d, Done, func(c *actor.Context[ledger], _ rivet.None) ([]string, error) { return c.State.Done, nil })
+		consume(d)
+	}, opts...)
+}
+
+func noting(d *actor.Definition[ledger]) {
+	actor.Consume(d, Jobs, func(c *actor.Context[ledger], j job) (string, error) {
+		c.State.Done = append(c.State.Done, j.Name)
+		return strings.ToUpper(j.Name), nil
+	})
+}
+
+func idle(*actor.Definition[ledger]) {}
+
+// eachTime runs a test in a bubble, with generations of one actor.
+func eachTime(t *testing.T, a actor.Actor, f func(t *testing.T, b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, newBench(t, a)) })
+}
+
+func TestConsume(t *testing.T) {
+	for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR, codec.JSON} {
+		t.Run(enc.String(), func(t *testing.T) {
+			eachTime(t, worker(noting), func(t *testing.T, b *bench) {
+				in := b.mustStart(t)
+				defer b.stop(t, in, actor.Sleeping)
+				for _, c := range []struct {
+					name string
+					wait bool
+					want string
+				}{{"a", false, "completed"}, {"b", true, "completed B"}, {"c", true, "completed C"}} {
+					if status, got := sendHTTP(t, in, enc, "jobs", job{c.name}, c.wait, 0); status != 200 || got != c.want {
+						t.Errorf("%s: %d %s, want %s", c.name, status, got, c.want)
+					}
+				}
+				if got := did(t, in); got != `["a","b","c"]` {
+					t.Errorf("the jobs done are %s", got)
+				}
+				if n := b.keys(5); n != 0 {
+					t.Errorf("%d keys of messages are left", n)
+				}
+			})
+		})
+	}
+}
+
+// What a sender is told.
+func TestQueueAnswers(t *testing.T) {
+	a := worker(func(d *actor.Definition[ledger]) {
+		actor.DeclareQueue(d, Jobs)
+		actor.CanPublish(d, rivet.Queue[job, rivet.None]("private"), func(*actor.Context[ledger]) (bool, error) { return false, nil })
+	}, actor.QueueSize(3), actor.MaxQueueMessage(100), actor.ActionTimeout(7*time.Second))
+	eachTime(t, a, func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		defer b.stop(t, in, actor.Sleeping)
+		long := strings.Repeat("x", 100)
+		for _, c := range []struct {
+			name, queue string
+			body        any
+			wait        bool
+			timeout     time.Duration
+			status      int
+			want        string
+			after       time.Duration
+		}{
+			{"any name", "what/ever", 1, false, 0, 200, "completed", 0},
+			{"no time without wait", "jobs", job{}, false, time.Hour, 200, "completed", 0},
+			{"nobody completes it", "jobs", job{}, true, 3 * time.Second, 200, "timedOut", 3 * time.Second},
+			{"no more room", "jobs", job{}, false, 0, 400, "queue.full", 0},
+			{"too large", "jobs", job{long}, false, 0, 400, "queue.message_too_large", 0},
+			{"no job", "jobs", "a string", false, 0, 400, "queue.message_invalid", 0},
+			{"not allowed", "private", job{}, false, 0, 403, "auth.forbidden", 0},
+		} {
+			began := time.Now()
+			status, got := sendHTTP(t, in, codec.JSON, strings.ReplaceAll(c.queue, "/", "%2F"), c.body, c.wait, c.timeout)
+			if status != c.status || got != c.want || time.Since(began) != c.after {
+				t.Errorf("%s: %d %s after %v, want %d %s after %v", c.name, status, got, time.Since(began), c.status, c.want, c.after)
+			}
+		}
+		if status, got := sendBody(t, in, codec.JSON, "jobs", []byte(`{"wait":1}`)); status != 400 {
+			t.Errorf("no message: %d %s", status, got)
+		}
+	})
+}
+
+func TestQueueWaitEndsWithTheTimeOfActions(t *testing.T) {
+	eachTime(t, worker(idle, actor.ActionTimeout(7*time.Second)), func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		defer b.stop(t, in, actor.Sleeping)
+		began := time.Now()
+		if status, got := sendHTTP(t, in, codec.BARE, "jobs", job{}, true, 0); status != 200 || got != "timedOut" || time.Since(began) != 7*time.Second {
+			t.Errorf("%d %s after %v", status, got, time.Since(began))
+		}
+	})
+}
+
+// A message that fails comes again, ever later, and others pass it.
+func TestConsumeAgain(t *testing.T) {
+	var began time.Time
+	var seen []string
+	a := worker(func(d *actor.Definition[ledger]) {
+		actor.Consume(d, Jobs, func(c *actor.Context[ledger], j job) (string, error) {
+			seen = append(seen, fmt.Sprintf("%s@%v", j.Name, time.Since(began)))
+			switch j.Name {
+			case "bad":
+				return "", errors.New("no")
+			case "worse":
+				panic("no")
+			}
+			return "", nil
+		}, actor.MaxAttempts(3))
+	}, actor.NoSleep())
+	eachTime(t, a, func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		defer b.stop(t, in, actor.Sleeping)
+		began = time.Now()
+		for _, name := range []string{"bad", "good", "worse"} {
+			if status, got := sendHTTP(t, in, codec.JSON, "jobs", job{name}, false, 0); status != 200 {
+				t.Fatalf("%s: %d %s", name, status, got)
+			}
+			<-time.After(100 * time.Millisecond)
+		}
+		<-time.After(time.Hour)
+		synctest.Wait()
+		want := "[bad@0s good@100ms worse@200ms bad@1s worse@1.2s bad@3s worse@3.2s]"
+		if got := fmt.Sprint(seen); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if n := b.keys(5); n != 0 {
+			t.Errorf("%d keys of messages are left", n)
+		}
+	})
+}
+
+// What a handler does to the state and the end of its message are stored as one,
+// so that each job is done once in spite of crashes.
+func TestConsumeOnce(t *testing.T) {
+	eachTime(t, worker(noting), func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		var want []string
+		for i := range 50 {
+			name := fmt.Sprint(i)
+			want = append(want, fmt.Sprintf("%q", name))
+			if status, got := sendHTTP(t, in, codec.JSON, "jobs", job{name}, false, 0); status != 200 {
+				t.Fatalf("%d %s", status, got)
+			}
+			if i%3 == 0 { // at whatever point the worker is
+				b.crash(t, in)
+				in = b.mustStart(t)
+			}
+		}
+		synctest.Wait()
+		b.stop(t, in, actor.Sleeping)
+		in = b.mustStart(t)
+		defer b.stop(t, in, actor.Sleeping)
+		if got := did(t, in); got != "["+strings.Join(want, ",")+"]" {
+			t.Errorf("the jobs done are %s", got)
+		}
+	})
+}
+
+// Messages that Consume has not handled wake the actor up again.
+func TestConsumeWakes(t *testing.T) {
+	a := worker(func(d *actor.Definition[ledger]) {
+		actor.Consume(d, Jobs, func(c *actor.Context[ledger], j job) (string, error) {
+			return "", c.Await(func() error { <-c.Done(); return c.Err() })
+		})
+	}, actor.StopGrace(time.Second))
+	eachTime(t, a, func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		if status, got := sendHTTP(t, in, codec.JSON, "jobs", job{"a"}, false, 0); status != 200 {
+			t.Fatalf("%d %s", status, got)
+		}
+		synctest.Wait()
+		sent := time.Now()
+		b.stop(t, in, actor.GoingAway)
+		if !b.alarmAt().Equal(sent) {
+			t.Errorf("the alarm is %v, want %v", b.alarmAt(), sent)
+		}
+		if n := b.keys(5); n != 2 {
+			t.Errorf("%d keys of messages are left, want 2", n)
+		}
+	})
+}
+
+// Run receives by itself, sleeps while it waits, and gets again what it had not
+// completed.
+func TestReceiveInRun(t *testing.T) {
+	var seen []string
+	crashed := false
+	a := worker(func(d *actor.Definition[ledger]) {
+		d.Run(func(c *actor.Context[ledger]) error {
+			for m, err := range actor.Messages(c, Jobs) {
+				if err != nil {
+					return err
+				}
+				seen = append(seen, fmt.Sprintf("%s#%d", m.Body.Name, m.Attempt()))
+				if m.Body.Name == "b" && m.Attempt() == 1 {
+					crashed = true
+					<-c.Done()
+					return nil
+				}
+				if err := m.Complete(c, m.Body.Name+"!"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}, actor.SleepAfter(time.Minute))
+	eachTime(t, a, func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		if status, got := sendHTTP(t, in, codec.CBOR, "jobs", job{"a"}, true, 0); status != 200 || got != "completed a!" {
+			t.Errorf("%d %s", status, got)
+		}
+		began := time.Now()
+		if ask := <-b.asks; ask != "sleep" || time.Since(began) < time.Minute {
+			t.Errorf("it asks for %s after %v", ask, time.Since(began))
+		}
+		for _, name := range []string{"b", "c"} {
+			sendHTTP(t, in, codec.BARE, "jobs", job{name}, false, 0)
+		}
+		synctest.Wait()
+		if !crashed {
+			t.Fatal("the message did not come")
+		}
+		// It has a message, which keeps it awake.
+		<-time.After(time.Hour)
+		select {
+		case ask := <-b.asks:
+			t.Errorf("it asks for %s with a message in its hands", ask)
+		default:
+		}
+		b.crash(t, in)
+		in = b.mustStart(t)
+		synctest.Wait()
+		b.stop(t, in, actor.Sleeping)
+		if got := fmt.Sprint(seen); got != "[a#1 b#1 b#2 c#1]" {
+			t.Errorf("received %s", got)
+		}
+	})
+}
+
+const (
+	Poke  = rivet.Action[string, string]("poke")
+	Count = rivet.Action[rivet.None, int]("count")
+)
+
+// In a turn: waiting gives it away, and Until bounds it.
+func TestReceiveInATurn(t *testing.T) {
+	a := worker(func(d *actor.Definition[ledger]) {
+		actor.Handle(d, Poke, func(c *actor.Context[ledger], how string) (string, error) {
+			switch how {
+			case "send":
+				id, err := actor.Enqueue(c, Jobs, job{"own"})
+				return fmt.Sprint(id > 0), err
+			case "try":
+				m, err := actor.TryNext(c, Jobs)
+				if m == nil || err != nil {
+					return fmt.Sprint(m, err), nil
+				}
+				return m.Body.Name, m.Release(0)
+			case "short":
+				ctx, cancel := context.WithTimeout(c, time.Second)
+				defer cancel()
+				_, err := actor.Next(c, Jobs, actor.Until(ctx))
+				return fmt.Sprint(err), nil
+			case "batch":
+				all, err := actor.NextBatch(c, Jobs, 2)
+				var names []string
+				for _, m := range all {
+					names = append(names, fmt.Sprintf("%s#%d", m.Body.Name, m.Attempt()))
+					err = errors.Join(err, m.Ack(c))
+				}
+				return strings.Join(names, " "), err
+			}
+			m, err := actor.Next(c, Jobs)
+			if err != nil {
+				return "", err
+			}
+			return m.Body.Name, m.Ack(c)
+		})
+	})
+	eachTime(t, a, func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		defer b.stop(t, in, actor.Sleeping)
+		poke := func(how, want string) {
+			t.Helper()
+			if w := callHTTP(in, "poke", fmt.Sprintf(`{"args":[%q]}`, how)); w.Body.String() != fmt.Sprintf(`{"output":%q}`, want) {
+				t.Errorf("%s: %d %s, want %s", how, w.Code, w.Body, want)
+			}
+		}
+		poke("try", "<nil> <nil>")
+		began := time.Now()
+		poke("short", "context deadline exceeded")
+		if d := time.Since(began); d != time.Second {
+			t.Errorf("it waited for %v", d)
+		}
+		done := make(chan struct{})
+		go func() { poke("next", "own"); close(done) }()
+		synctest.Wait()
+		poke("send", "true") // while the other one waits
+		<-done
+		for _, name := range []string{"x", "y", "z"} {
+			sendHTTP(t, in, codec.JSON, "jobs", job{name}, false, 0)
+		}
+		poke("try", "x") // and puts it back
+		poke("batch", "x#2 y#1")
+		poke("try", "z")
+	})
+}
+
+// A message that is no T is told of, and is there again after the next start.
+func TestMessageOfAnotherType(t *testing.T) {
+	a := worker(func(d *actor.Definition[ledger]) {
+		actor.Handle(d, Poke, func(c *actor.Context[ledger], how string) (string, error) {
+			m, err := actor.TryNext(c, Jobs)
+			if bad, ok := errors.AsType[*actor.MessageError](err); ok {
+				if how == "discard" {
+					ok, err := actor.Discard(c, bad.ID)
+					return fmt.Sprint("discarded ", ok, err), nil
+				}
+				return fmt.Sprintf("%s is %s", bad.Queue, bad.Value.Bytes()), nil
+			}
+			if m == nil {
+				return "none", err
+			}
+			return m.Body.Name, m.Ack(c)
+		})
+	})
+	eachTime(t, a, func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		poke := func(how, want string) {
+			t.Helper()
+			if w := callHTTP(in, "poke", fmt.Sprintf(`{"args":[%q]}`, how)); w.Body.String() != fmt.Sprintf(`{"output":%q}`, want) {
+				t.Errorf("%s: %d %s, want %s", how, w.Code, w.Body, want)
+			}
+		}
+		sendHTTP(t, in, codec.JSON, "jobs", 5, false, 0)
+		sendHTTP(t, in, codec.JSON, "jobs", job{"a"}, false, 0)
+		poke("", "jobs is 5")
+		poke("", "a")
+		poke("", "none")
+		b.stop(t, in, actor.Sleeping) // it keeps nobody awake
+		in = b.mustStart(t)
+		poke("discard", "discarded true <nil>")
+		poke("", "none")
+		b.stop(t, in, actor.Sleeping)
+		if n := b.keys(5); n != 0 {
+			t.Errorf("%d keys of messages are left", n)
+		}
+	})
+}
+
+func TestConsumeFaults(t *testing.T) {
+	for name, a := range map[string]actor.Actor{
+		"nil":   worker(func(d *actor.Definition[ledger]) { actor.Consume[ledger, job, string](d, Jobs, nil) }),
+		"twice": worker(func(d *actor.Definition[ledger]) { noting(d); noting(d) }),
+		"workers": worker(func(d *actor.Definition[ledger]) {
+			actor.Consume(d, Jobs, func(*actor.Context[ledger], job) (string, error) { return "", nil }, actor.Workers(0))
+		}),
+		"size":    worker(idle, actor.QueueSize(0)),
+		"message": worker(idle, actor.MaxQueueMessage(actor.MaxValue+1)),
+	} {
+		if _, err := actor.New(actor.Registry{a}, actor.UseDriver(&bench{})); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
