@@ -70,6 +70,7 @@ func (in *Instance) call(c *call, name string, begun func()) {
 
 // launch is call for one that may run and is counted in calls.
 func (in *Instance) launch(c *call, begun func()) {
+	c.in, c.begun = in, begun
 	in.awake.more()
 	c.ctx, c.cancel = context.WithCancelCause(in.ctx)
 	c.timer = time.AfterFunc(in.b.set.actionTimeout, c.expire)

