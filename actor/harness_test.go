@@ -2,6 +2,7 @@ package actor_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"net/http/httptest"
@@ -91,7 +92,10 @@ func (l lease) ask(what string) {
 	l.mu.Lock()
 	l.asked = append(l.asked, what)
 	l.mu.Unlock()
-	l.asks <- what
+	select {
+	case l.asks <- what:
+	default: // nobody looks
+	}
 }
 func (l lease) Sleep()           { l.ask("sleep") }
 func (l lease) Destroy()         { l.ask("destroy") }
@@ -119,6 +123,16 @@ func (l lease) Apply(_ context.Context, batch actor.Batch) error {
 	defer l.mu.Unlock()
 	if l.fail != nil {
 		return l.fail
+	}
+	bytes := 0
+	for _, c := range batch {
+		bytes += len(c.Key) + len(c.Value) + len(c.To)
+		if len(c.Key) > actor.MaxKey || len(c.Value) > actor.MaxValue {
+			return errors.New("a change is over the limits of a Store")
+		}
+	}
+	if len(batch) > actor.MaxBatch || bytes > actor.MaxBatchBytes {
+		return errors.New("a batch is over the limits of a Store")
 	}
 	l.applied++
 	for _, c := range batch {
