@@ -21,15 +21,15 @@ type login struct {
 
 type guarded struct{ Calls int }
 
-// refusal is what a test makes the hooks of guardedActor do.
-type refusal struct {
+// rejection is what a test makes the hooks of guardedActor do.
+type rejection struct {
 	hook string
 	err  error
 	slow bool // the hook waits until its context is done
 }
 
 // guardedActor notes every hook and handler that runs.
-func guardedActor(n *notes, r *refusal, opts ...actor.DefinitionOption) actor.Actor {
+func guardedActor(n *notes, r *rejection, opts ...actor.DefinitionOption) actor.Actor {
 	at := func(ctx context.Context, hook string, req *http.Request, more string) error {
 		n.add("%s %s %s%s", hook, req.Method, req.URL.Path, more)
 		if r.hook != hook {
@@ -107,7 +107,7 @@ func TestHooksOfEveryRoute(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var n notes
-		b := newBench(t, guardedActor(&n, &refusal{}))
+		b := newBench(t, guardedActor(&n, &rejection{}))
 		in := b.mustStart(t)
 		defer b.stop(t, in, actor.Sleeping)
 		ask := func(method, path string) string {
@@ -159,17 +159,17 @@ func TestHooksOfEveryRoute(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	ways := []struct {
 		name          string
-		refusal       refusal
+		rejection       rejection
 		http          string // body after the actor's reference
 		frame, reason string
 	}{
-		{"user", refusal{err: fmt.Errorf("wrapped: %w", actor.UserError("refused", "no entry", map[string]int{"n": 1}))},
+		{"user", rejection{err: fmt.Errorf("wrapped: %w", actor.UserError("refused", "no entry", map[string]int{"n": 1}))},
 			`"code":"refused","group":"user","message":"no entry","metadata":{"n":1}}`,
 			`"code":"refused","group":"user","message":"no entry","metadata":{"n":1}}}}`, "user.refused"},
-		{"plain", refusal{err: errors.New("secret")},
+		{"plain", rejection{err: errors.New("secret")},
 			`"code":"internal_error","group":"rivetkit","message":"An internal error occurred"}`,
 			`"code":"internal_error","group":"rivetkit","message":"An internal error occurred"}}}`, "rivetkit.internal_error"},
-		{"slow", refusal{slow: true},
+		{"slow", rejection{slow: true},
 			`"code":"callback_timed_out","group":"actor","message":"An internal error occurred"}`,
 			`"code":"callback_timed_out","group":"actor","message":"actor websocket connection setup timed out after 5000 ms"}}}`, "actor.callback_timed_out"},
 	}
@@ -178,7 +178,7 @@ func TestRefusals(t *testing.T) {
 			t.Run(way.name+" "+hook, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var n notes
-					r := way.refusal
+					r := way.rejection
 					r.hook = hook
 					b := newBench(t, guardedActor(&n, &r))
 					in := b.mustStart(t)
@@ -221,7 +221,7 @@ func TestRefusals(t *testing.T) {
 func TestMalformedParams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n notes
-		b := newBench(t, guardedActor(&n, &refusal{}))
+		b := newBench(t, guardedActor(&n, &rejection{}))
 		in := b.mustStart(t)
 		defer b.stop(t, in, actor.Sleeping)
 		for _, bad := range []string{"", "x", "{", "%7B%7D", "{}x"} {
