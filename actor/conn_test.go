@@ -549,7 +549,7 @@ func TestEventsOfConnectionsThatAreGone(t *testing.T) {
 // TestThousandsOfConnections: the store's limits hold, and everything is there
 // after a sleep.
 func TestThousandsOfConnections(t *testing.T) {
-	const many = 3000
+	const many = 1000
 	synctest.Test(t, func(t *testing.T) {
 		var rm room
 		b := newBench(t, rm.define())

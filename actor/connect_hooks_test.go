@@ -159,7 +159,7 @@ func TestHooksOfEveryRoute(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	ways := []struct {
 		name          string
-		rejection       rejection
+		rejection     rejection
 		http          string // body after the actor's reference
 		frame, reason string
 	}{
