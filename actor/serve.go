@@ -1,7 +1,6 @@
 package actor
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -114,12 +113,17 @@ func (x *exchange) body() ([]byte, error) {
 // connect runs the hooks that guard every route, for a connection of the
 // request's own, and f in between. What is the request, for people.
 func (x *exchange) connect(what string, f func(*Conn)) {
-	in := x.in
-	// The connection takes a turn before the call does.
 	params, err := headerParams(x.r.Header)
-	if err = cmp.Or(err, in.cycle(chainOf(x.r.Header), what)); err != nil {
+	if err != nil {
 		x.fail(err)
 		return
+	}
+	in := x.in
+	if in.b.hooks.connect != nil { // which takes a turn before the call does
+		if err := in.cycle(chainOf(x.r.Header), what); err != nil {
+			x.fail(err)
+			return
+		}
 	}
 	c := &Conn{id: newConnID(), enc: x.enc, params: params, req: x.r, in: in}
 	outcome := make(chan error, 1)
