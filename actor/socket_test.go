@@ -28,12 +28,13 @@ type socket struct {
 	frames []*actor.Frame
 	broken bool // Send fails
 	closed bool
+	opened chan struct{} // closed with the first message or the close
 }
 
 func newSocket(id, path string, protocols ...string) *socket {
 	r := httptest.NewRequest("GET", path, nil)
 	r.Header.Set("Sec-WebSocket-Protocol", strings.Join(append([]string{"rivet"}, protocols...), ", "))
-	return &socket{id: id, req: r}
+	return &socket{id: id, req: r, opened: make(chan struct{})}
 }
 
 func (s *socket) ID() string             { return s.id }
@@ -44,6 +45,9 @@ func (s *socket) Send(f *actor.Frame) error {
 	defer s.mu.Unlock()
 	if s.broken || s.closed {
 		return errors.New("the socket is closed")
+	}
+	if len(s.frames) == 0 {
+		close(s.opened)
 	}
 	s.frames = append(s.frames, f)
 	if f.Text() {
@@ -59,6 +63,9 @@ func (s *socket) Close(code int, reason string) {
 	defer s.mu.Unlock()
 	if !s.closed {
 		s.closed = true
+		if len(s.frames) == 0 {
+			close(s.opened)
+		}
 		s.noted = append(s.noted, strings.TrimSpace(fmt.Sprintf("close %d %s", code, reason)))
 	}
 }
