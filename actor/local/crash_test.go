@@ -74,6 +74,15 @@ func crashChild(dir string) {
 	}
 }
 
+// TestKillChild is what the other process of TestKill runs.
+func TestKillChild(t *testing.T) {
+	dir := os.Getenv(crashDir)
+	if dir == "" {
+		t.Skip("it is for TestKill")
+	}
+	crashChild(dir)
+}
+
 // crashRead returns the number of an actor's last batch, or an error when it is
 // not whole.
 func crashRead(l *lease) (int, error) {
@@ -122,7 +131,7 @@ func TestKill(t *testing.T) {
 	var written [crashActors]int
 	made := make(map[string]string)
 	for round := range kills {
-		cmd := exec.Command(os.Args[0])
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
 		cmd.Env = append(os.Environ(), crashDir+"="+dir)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()
