@@ -19,7 +19,6 @@ const module = "github.com/rivet-go/rivet"
 func TestImportsRunOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"actor":            {"", "codec", "internal/gateway", "internal/ws"},
-		"actor/local":      {"", "actor", "codec", "internal/gateway", "internal/pipe", "internal/ws"},
 		"":                 {"backoff", "codec", "conn", "internal/gateway", "internal/ws", "stream"},
 		"actor/local":      {"", "actor", "codec", "internal/gateway", "internal/pipe", "internal/ws"},
 		"backoff":          {},

@@ -19,14 +19,17 @@ import (
 // Instance, and sockets may outlive it.
 type Driver interface {
 	// Open makes ready to place the actors that rt can run. It starts none
-	// before it has returned. ctx bounds the opening only.
+	// before somebody asks for one, or Backend.Handler. ctx bounds the opening
+	// only.
 	Open(ctx context.Context, rt *Runtime) (Backend, error)
 }
 
 // A Backend is an open Driver. Its methods are safe for concurrent use.
 type Backend interface {
 	// Handler answers the HTTP requests and WebSockets of clients, as far as
-	// they come to this process and not to an engine.
+	// they come to this process and not to an engine. From the first call on
+	// the backend may start actors on its own, such as those whose alarms are
+	// due.
 	Handler() http.Handler
 	// ClientOptions are what a client needs to reach the actors.
 	ClientOptions() []rivet.Option

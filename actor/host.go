@@ -69,6 +69,7 @@ func New(registry Registry, opts ...Option) (*Host, error) {
 		return nil, errors.Join(fmt.Errorf("actor: the host's own client: %w", err), backend.Shutdown(context.Background()))
 	}
 	rt.client.Store(client)
+	backend.Handler() // from now on it may start actors
 	return h, nil
 }
 

@@ -73,18 +73,15 @@ type backend struct {
 
 var _ actor.Backend = (*backend)(nil)
 
-// Handler implements actor.Backend. From the first call of Handler or
-// ClientOptions on, alarms that are due start their actors.
+// Handler implements actor.Backend. From the first call on, alarms that are due
+// start their actors.
 func (b *backend) Handler() http.Handler {
 	b.begin.Do(b.places.begin)
 	return b.front
 }
 
 // ClientOptions implements actor.Backend.
-func (b *backend) ClientOptions() []rivet.Option {
-	b.begin.Do(b.places.begin)
-	return b.front.options()
-}
+func (b *backend) ClientOptions() []rivet.Option { return b.front.options() }
 
 // Shutdown implements actor.Backend. Further calls wait for the first.
 func (b *backend) Shutdown(ctx context.Context) error {
