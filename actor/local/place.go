@@ -153,7 +153,7 @@ func (p *places) acquire(ctx context.Context, id string) (in instance, release f
 	var late <-chan time.Time
 	for {
 		p.mu.Lock()
-		if pl := p.resident[id]; pl != nil && !pl.stopping {
+		if pl := p.resident[id]; pl != nil && pl.ready() {
 			in = pl.in
 		}
 		p.mu.Unlock()
@@ -208,7 +208,7 @@ func (p *places) await(ctx context.Context, id string, in instance) (*generation
 		return nil, errShutDown
 	}
 	pl = p.place(id)
-	if pl.in != nil && pl.in != in && !pl.stopping {
+	if pl.ready() && pl.in != in {
 		ready := &generation{waiting: 1, done: make(chan struct{})}
 		close(ready.done)
 		return ready, nil
@@ -220,6 +220,11 @@ func (p *places) await(ctx context.Context, id string, in instance) (*generation
 	pl.kick()
 	return pl.next, nil
 }
+
+// ready reports whether a generation takes requests. One that is to end, for
+// whatever reason, does not: who was told that the actor destroys itself shall
+// not find it alive. places.mu is locked.
+func (pl *place) ready() bool { return pl.in != nil && !pl.stopping && pl.todo() == rest }
 
 // wake asks for a generation of the actor, as something has come over a socket
 // that is not bound, or the client has ended one. It returns at once. When the

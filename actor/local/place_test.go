@@ -254,6 +254,18 @@ func TestIntentsOfAStart(t *testing.T) {
 		}
 		p.wake(id)
 		s.expect(t, "start 1, Sleeping 1")
+		// From an intent on, nobody else gets the generation.
+		for range 100 {
+			use(t, p, id)
+			was := s.last()
+			was.start.Lease.Sleep()
+			in, release, err := p.acquire(t.Context(), id)
+			if err != nil || in == instance(was) {
+				t.Fatal("the generation that is to sleep:", err)
+			}
+			release()
+		}
+		s.took()
 	})
 }
 
