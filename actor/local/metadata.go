@@ -3,11 +3,9 @@ package local
 import (
 	"io"
 	"net/http"
-)
 
-// release is the version of RivetKit whose protocol we speak. Clients decide
-// by it, and by the runtime "rivetkit", how to address actors.
-const release = "2.3.19"
+	"github.com/rivet-go/rivet/actor"
+)
 
 // metadata is the answer of /metadata, as RivetKit's handlers give it.
 type metadata struct {
@@ -35,7 +33,7 @@ type nameInfo struct {
 }
 
 func (f *front) serveMetadata(w http.ResponseWriter, r *http.Request) {
-	m := metadata{Runtime: "rivetkit", Version: release, ActorNames: make(map[string]nameInfo)}
+	m := metadata{Runtime: "rivetkit", Version: actor.KitVersion, ActorNames: make(map[string]nameInfo)}
 	m.Runner.Version, m.Envoy.Version = f.rt.Version(), f.rt.Version()
 	for _, name := range f.rt.Names() {
 		m.ActorNames[name] = nameInfo{}
@@ -49,7 +47,7 @@ func (f *front) serveHealth(w http.ResponseWriter, r *http.Request) {
 		Runtime string `json:"runtime"`
 		Status  string `json:"status"`
 		Version string `json:"version"`
-	}{"rivetkit", "ok", release})
+	}{"rivetkit", "ok", actor.KitVersion})
 }
 
 func (f *front) serveRoot(w http.ResponseWriter, r *http.Request) {
