@@ -20,7 +20,6 @@ func TestImportsRunOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"actor":            {"", "codec", "internal/gateway", "internal/ws"},
 		"":                 {"backoff", "codec", "conn", "internal/gateway", "internal/ws", "stream"},
-		"actor/local":      {"", "actor", "codec", "internal/gateway", "internal/pipe", "internal/ws"},
 		"backoff":          {},
 		"codec":            {"internal/bare", "internal/typed"},
 		"conn":             {"backoff", "codec", "internal/ws", "stream"},
