@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -387,3 +389,57 @@ func TestStreamingOverTheNetwork(t *testing.T) {
 		t.Errorf("%q %v", rest, err)
 	}
 }
+
+// TestBodiesThatNobodyReads holds that the server's connections survive handlers
+// that leave a body alone, and those that read a part.
+func TestBodiesThatNobodyReads(t *testing.T) {
+	p := &fakePlaces{handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/request/part" {
+			_, _ = io.ReadFull(r.Body, make([]byte, 10))
+		}
+		io.WriteString(w, "ok")
+	})}
+	f := newTestFront(t, nil, p)
+	var mu sync.Mutex
+	var lines strings.Builder
+	srv := httptest.NewUnstartedServer(f)
+	srv.Config.ErrorLog = log.New(writerFunc(func(b []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return lines.Write(b)
+	}), "", 0)
+	srv.Start()
+	for _, path := range []string{"none", "part"} {
+		for _, size := range []int64{20, 60 << 10, 100 << 10, 1 << 20} {
+			for _, chunked := range []bool{false, true} {
+				for range 3 {
+					r, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+"/gateway/http/request/"+path+"?"+query, io.LimitReader(zeros{}, size))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !chunked {
+						r.ContentLength = size
+					}
+					res, err := srv.Client().Do(r)
+					if err != nil {
+						continue // closed while the client still writes
+					}
+					if got, err := io.ReadAll(res.Body); err == nil && string(got) != "ok" {
+						t.Errorf("%q", got)
+					}
+					res.Body.Close()
+				}
+			}
+		}
+	}
+	srv.Close()
+	mu.Lock()
+	defer mu.Unlock()
+	if lines.Len() > 0 {
+		t.Errorf("the server says:\n%.500s", lines.String())
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

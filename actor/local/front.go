@@ -216,10 +216,8 @@ func (f *front) serveActor(w http.ResponseWriter, r *http.Request, rt route, ray
 	if r.Body != nil && r.Body != http.NoBody {
 		a.body = &limitedBody{ReadCloser: r.Body, left: maxBody}
 		req.Body = a.body
-		if rt.actor.raw() {
-			// So that a handler can read while it writes. What cannot do that
-			// does without.
-			_ = http.NewResponseController(w).EnableFullDuplex()
+		if rt.actor.raw() && !a.stream(req) {
+			return // the client has gone
 		}
 	}
 	in.ServeHTTP(a, req)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -14,6 +15,30 @@ type answer struct {
 	body    *limitedBody // nil for none
 	begun   bool
 	refused bool
+	duplex  bool // the handler may read the body after it has begun to answer
+}
+
+// maxInline is the largest body that is taken in before its handler runs.
+const maxInline = 64 << 10
+
+// stream makes that a handler can read while it writes. False means that the
+// client has gone.
+//
+// net/http cannot go on with a connection whose body was read to its end behind
+// the handler's back in that mode. So small bodies are taken in, which needs no
+// mode, and after the others, unless they were read before the answer began,
+// the connection is closed.
+func (a *answer) stream(req *http.Request) bool {
+	if n := req.ContentLength; 0 < n && n <= maxInline {
+		data := make([]byte, n)
+		if _, err := io.ReadFull(a.body, data); err != nil {
+			return false
+		}
+		req.Body = io.NopCloser(bytes.NewReader(data))
+		return true
+	}
+	a.duplex = http.NewResponseController(a.ResponseWriter).EnableFullDuplex() == nil && a.r.ProtoMajor == 1
+	return true
 }
 
 // WriteHeader is http.ResponseWriter's.
@@ -34,6 +59,9 @@ func (a *answer) WriteHeader(status int) {
 		setError(h, errTooLarge)
 		writeError(a.ResponseWriter, a.r, gatewayStatus(errTooLarge), errTooLarge)
 		return
+	}
+	if a.duplex && !a.body.ended.Load() {
+		h.Set("Connection", "close")
 	}
 	allowOrigin(h, a.r)
 	a.ResponseWriter.WriteHeader(status)
@@ -76,7 +104,9 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 type limitedBody struct {
 	io.ReadCloser
 	left int64
-	over atomic.Bool // the request is larger; handlers may read beside writing
+	// The request is larger, or was read to its end. Handlers may read beside
+	// writing.
+	over, ended atomic.Bool
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
@@ -87,6 +117,9 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		p = p[:b.left+1]
 	}
 	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.ended.Store(true)
+	}
 	if int64(n) <= b.left {
 		b.left -= int64(n)
 		return n, err
