@@ -30,6 +30,8 @@ type bench struct {
 	asks       chan string
 	fail       error // of Apply
 	applied    int
+	input      []byte                  // of starts
+	onApply    func(actor.Batch) error // sees a batch before it is applied
 }
 
 func newBench(t *testing.T, a actor.Actor, opts ...actor.Option) *bench {
@@ -57,7 +59,7 @@ func (b *bench) start(ctx context.Context, links ...actor.Link) (*actor.Instance
 	b.generation++
 	s := actor.Start{
 		ID: strings.Repeat("a", 30), Generation: b.generation, Name: b.rt.Names()[0], Key: rivet.Key{"k"},
-		Region: "default", CreatedAt: time.Now(), Lease: lease{b, b.generation}, Links: make(map[string]actor.Link),
+		Region: "default", CreatedAt: time.Now(), Lease: lease{b, b.generation}, Links: make(map[string]actor.Link), Input: b.input,
 	}
 	b.mu.Unlock()
 	for _, l := range links {
@@ -119,6 +121,11 @@ func (l lease) Get(_ context.Context, keys ...[]byte) ([][]byte, error) {
 }
 
 func (l lease) Apply(_ context.Context, batch actor.Batch) error {
+	if l.onApply != nil {
+		if err := l.onApply(batch); err != nil {
+			return err
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail != nil {
