@@ -85,6 +85,13 @@ func (b *bench) stop(t *testing.T, in *actor.Instance, reason actor.StopReason) 
 	}
 }
 
+// seeApply sets onApply.
+func (b *bench) seeApply(f func(actor.Batch) error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.onApply = f
+}
+
 type lease struct {
 	*bench
 	generation uint64
@@ -121,8 +128,11 @@ func (l lease) Get(_ context.Context, keys ...[]byte) ([][]byte, error) {
 }
 
 func (l lease) Apply(_ context.Context, batch actor.Batch) error {
-	if l.onApply != nil {
-		if err := l.onApply(batch); err != nil {
+	l.mu.Lock()
+	see := l.onApply
+	l.mu.Unlock()
+	if see != nil {
+		if err := see(batch); err != nil {
 			return err
 		}
 	}

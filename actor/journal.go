@@ -120,6 +120,9 @@ func (j *journal) apply(b Batch) error {
 	if len(b) == 0 {
 		return nil
 	}
+	if j.ctx.Err() != nil {
+		return context.Cause(j.ctx) // what is given up must not follow what was
+	}
 	for pause := minWritePause; ; pause = min(2*pause, maxWritePause) {
 		err := j.store.Apply(j.ctx, b)
 		if err == nil || j.ctx.Err() != nil || errors.Is(err, ErrLeaseEnded) {

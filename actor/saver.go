@@ -133,7 +133,10 @@ func (s *saver) save(more ...Change) (*commit, error) {
 	for _, b := range s.in.conns.unsaved() {
 		s.last = s.in.journal.add(b)
 	}
-	return s.last, err
+	if err != nil {
+		return nil, err
+	}
+	return s.last, nil
 }
 
 // keepBuffer is how many bytes an actor keeps for the next encoding.
