@@ -257,6 +257,7 @@ func TestOnStateChange(t *testing.T) {
 		var j journal
 		quiet := true
 		awaits := false
+		var woken sctx
 		b := newBench(t, define(func(d *actor.Definition[S]) {
 			d.OnStateChange(func(c sctx) {
 				j.note("%d", c.State.N)
@@ -267,10 +268,7 @@ func TestOnStateChange(t *testing.T) {
 					_ = c.Await(func() error { time.Sleep(time.Second); return nil })
 				}
 			})
-			d.OnWake(func(c sctx) error {
-				go func() { _ = c.View(func(s *S) {}); _ = c.Update(func(s *S) {}); _ = c.Update(func(s *S) { s.N = 1 }) }()
-				return nil
-			})
+			d.OnWake(func(c sctx) error { woken = c; return nil })
 			d.OnSleep(func(c sctx) { c.State.N = 9 })
 			on(d, "set", func(c sctx, n int) (int, error) { c.State.N = n; return n, nil })
 			on(d, "fail", func(c sctx, n int) (int, error) { c.State.N = n; panic("oh") })
@@ -282,7 +280,9 @@ func TestOnStateChange(t *testing.T) {
 			})
 		}))
 		in := b.mustStart(t)
-		synctest.Wait()
+		_ = woken.View(func(*S) {})
+		_ = woken.Update(func(*S) {})
+		_ = woken.Update(func(s *S) { s.N = 1 })
 		ask(in, "set", 1)
 		ask(in, "set", 2)
 		ask(in, "set", 2)
