@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ import (
 // host runs actors that call each other.
 func host(t *testing.T, actors ...actor.Actor) *rivet.Client {
 	t.Helper()
-	h, err := actor.New(actors, local.Memory())
+	h, err := actor.New(actors, local.Memory(), actor.WithLogger(slog.New(slog.NewTextHandler(t.Output(), nil))))
 	if err != nil {
 		t.Fatal(err)
 	}

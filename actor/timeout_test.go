@@ -120,6 +120,7 @@ func TestWaitingMessagesAtTheEnd(t *testing.T) {
 			r.Message(index, true, codec.AppendActionRequest(nil, codec.JSON, index, action, fmt.Appendf(nil, "[%d]", n)))
 		}
 		send(1, "hold", 100)
+		time.Sleep(time.Second)
 		send(2, "hold", 1)
 		time.Sleep(6 * time.Second)
 		for _, code := range []string{"action_timed_out", "overloaded"} {
