@@ -19,6 +19,7 @@ const module = "github.com/rivet-go/rivet"
 func TestImportsRunOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"actor":            {"", "codec", "internal/gateway", "internal/ws"},
+		"actor/local":      {"", "actor", "codec", "internal/gateway", "internal/pipe", "internal/ws"},
 		"":                 {"backoff", "codec", "conn", "internal/gateway", "internal/ws", "stream"},
 		"backoff":          {},
 		"codec":            {"internal/bare", "internal/typed"},
