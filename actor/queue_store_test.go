@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -312,20 +314,32 @@ func TestQueueWaiters(t *testing.T) {
 // A message that comes to somebody who gives up at that moment is not lost.
 func TestQueueHandOver(t *testing.T) {
 	qs, _ := queuesOn(t, newShelf(), 1000)
-	for range 200 {
+	for i := range 500 {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan *delivery)
 		go func() {
 			d, _ := qs.next(ctx, "q", func(wait func() error) error { return wait() })
 			done <- d
 		}()
-		go cancel()
-		m, _, err := qs.add("q", jsonValue("1"), false)
-		if err != nil {
-			t.Fatal(err)
+		m := &queued{id: MessageID(i + 1), queue: "q", inRAM: true}
+		for {
+			qs.mu.Lock()
+			if q := qs.byName["q"]; q != nil && len(q.waiters) == 1 {
+				break
+			}
+			qs.mu.Unlock()
+			runtime.Gosched()
 		}
+		cancel()
+		for range i % 20 { // for the waiter to see it, and wait for mu
+			runtime.Gosched()
+		}
+		qs.all[m.id] = m
+		qs.offer(m)
+		qs.mu.Unlock()
 		d := <-done
 		if d == nil {
+			var err error
 			if d, err = qs.tryNext(t.Context(), "q"); d == nil {
 				t.Fatalf("message %d is lost: %v", m.id, err)
 			}
@@ -336,5 +350,43 @@ func TestQueueHandOver(t *testing.T) {
 	}
 	if len(qs.byName) != 0 {
 		t.Errorf("%d queues are remembered, want none", len(qs.byName))
+	}
+}
+
+// Bodies beyond what is kept in memory are read back; one that is discarded
+// meanwhile is not delivered, nor does it come back.
+func TestQueueLongBodies(t *testing.T) {
+	s := newShelf()
+	qs, _ := queuesOn(t, s, 100)
+	const n = 40
+	for i := range n {
+		body := fmt.Sprintf("%d%s", i, strings.Repeat(" ", 60<<10))
+		if _, err := qs.enqueue(t.Context(), "q", jsonValue(body), false, 0); err != nil {
+			t.Fatal(err)
+		}
+		if qs.cached > queueCache+64<<10 {
+			t.Fatalf("%d bytes are in memory", qs.cached)
+		}
+	}
+	for i := range n - 1 {
+		d, err := qs.tryNext(t.Context(), "q")
+		if err != nil || d == nil || !strings.HasPrefix(string(d.body), fmt.Sprint(i, " ")) {
+			t.Fatalf("message %d: %v, %v", i, d, err)
+		}
+		if err := qs.complete(t.Context(), d, codec.Value{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := slices.Collect(maps.Keys(qs.all))[0]
+	s.onGet = func() {
+		if ok, err := qs.discard(t.Context(), last); !ok || err != nil {
+			t.Errorf("discard: %v, %v", ok, err)
+		}
+	}
+	if d, err := qs.tryNext(t.Context(), "q"); d != nil || err != nil {
+		t.Errorf("received %v, %v", d, err)
+	}
+	if err := qs.journal.add(nil).wait(t.Context()); err != nil || s.keys() != 0 || qs.cached != 0 {
+		t.Errorf("%v; %d keys and %d bytes are left", err, s.keys(), qs.cached)
 	}
 }

@@ -225,6 +225,9 @@ func TestConsumeOnce(t *testing.T) {
 			if status, got := sendHTTP(t, in, codec.JSON, "jobs", job{name}, false, 0); status != 200 {
 				t.Fatalf("%d %s", status, got)
 			}
+			if i%2 == 0 {
+				synctest.Wait()
+			}
 			if i%3 == 0 { // at whatever point the worker is
 				b.crash(t, in)
 				in = b.mustStart(t)
