@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -82,8 +83,10 @@ func decodeAppointment(key, data []byte) (*appointment, error) {
 	switch {
 	case r.Version != scheduleRecord:
 		return damaged(fmt.Errorf("it has the unknown version %d", r.Version))
-	case r.Every < 0 || r.Every > int64(1<<63-1)/int64(time.Microsecond):
+	case r.Every != 0 && r.Every < MinInterval.Microseconds() || r.Every > int64(math.MaxInt64/time.Microsecond):
 		return damaged(errors.New("its interval is out of range"))
+	case r.At < minAt.UnixMicro() || r.At > maxAt.UnixMicro():
+		return damaged(errors.New("its time is out of range"))
 	case (r.Every > 0 || r.Expr != "") != (r.Name != ""), r.Every > 0 && r.Expr != "":
 		return damaged(errors.New("it is neither single nor repeating"))
 	}

@@ -1,0 +1,102 @@
+package actor
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func FuzzScheduleRecord(f *testing.F) {
+	for _, p := range []*appointment{
+		{id: 1, action: "a", args: []byte{0x80}, at: time.UnixMicro(1e15)},
+		{id: 2, action: "b", name: "n", at: time.UnixMicro(1), every: time.Hour, last: time.UnixMicro(5)},
+		{id: 3, action: "c", name: "n", at: time.UnixMicro(0), expr: "* * * * *", zone: "Europe/Berlin"},
+	} {
+		data, err := p.record()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(p.key(), data)
+	}
+	f.Fuzz(func(t *testing.T, key, data []byte) {
+		p, err := decodeAppointment(key, data)
+		if err != nil {
+			if !strings.Contains(err.Error(), "schedule entry") {
+				t.Errorf("the error does not say what is damaged: %v", err)
+			}
+			return
+		}
+		again, err := p.record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := decodeAppointment(key, again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.args, q.args = append([]byte{}, p.args...), append([]byte{}, q.args...)
+		if !reflect.DeepEqual(p, q) {
+			t.Errorf("%+v becomes %+v", p, q)
+		}
+		_, _ = p.after(time.UnixMicro(1e15)), p.info()
+	})
+}
+
+// An action that cannot begin, for lack of room, does later, and its alarm stays
+// meanwhile.
+func TestScheduleWithoutRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, crash := journalOn(t, newShelf())
+		defer crash()
+		s := newSchedule(j, slog.New(slog.DiscardHandler))
+		var mu sync.Mutex // of all that follows
+		var alarm time.Time
+		s.setAlarm = func(_ context.Context, at time.Time) error {
+			mu.Lock()
+			defer mu.Unlock()
+			alarm = at
+			return nil
+		}
+		s.knows = func(string) bool { return true }
+		room, ran := false, []string(nil)
+		var runs sync.WaitGroup
+		s.run = func(p *appointment, settle func(error) Batch, ended func()) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			if room {
+				ran = append(ran, p.action)
+				runs.Go(func() { _ = j.add(settle(nil)).wait(t.Context()); ended() })
+			}
+			return room
+		}
+		s.start()
+		due := time.Now().Add(time.Minute)
+		for _, action := range []string{"a", "b"} {
+			if _, err := s.add(t.Context(), &appointment{action: action, at: due}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-time.After(70*time.Second + 1)
+		synctest.Wait()
+		mu.Lock()
+		if len(ran) != 0 || !alarm.Equal(due) {
+			t.Errorf("%q ran, and the alarm is %v", ran, alarm)
+		}
+		room = true
+		mu.Unlock()
+		<-time.After(time.Second)
+		runs.Wait()
+		s.pause()
+		synctest.Wait()
+		crash()
+		s.wait()
+		if len(ran) != 2 || ran[0] != "a" || !alarm.IsZero() || len(s.begun) != 0 || len(s.all) != 0 {
+			t.Errorf("%q ran, the alarm is %v; %d are left", ran, alarm, len(s.all))
+		}
+	})
+}
