@@ -21,7 +21,7 @@ func hostOf(t *testing.T, a actor.Actor, opts ...actor.Option) *actor.Host {
 
 // An actor that sleeps wakes up for what it has scheduled, and sleeps again.
 func TestScheduleWakes(t *testing.T) {
-	woke := make(chan time.Time, 10)
+	var woke chan time.Time
 	a := actor.Define("sleeper", func(d *actor.Definition[struct{}]) {
 		actor.Do(d, Fail, func(c *actor.Context[struct{}], _ rivet.None) error {
 			woke <- time.Now()
@@ -32,6 +32,7 @@ func TestScheduleWakes(t *testing.T) {
 		})
 	}, actor.SleepAfter(time.Second))
 	synctest.Test(t, func(t *testing.T) {
+		woke = make(chan time.Time, 10) // of the bubble, whose time waits for no other
 		h := hostOf(t, a, local.Memory())
 		if _, err := Note.Call(t.Context(), h.Client().GetOrCreate("sleeper", rivet.Key{}), ""); err != nil {
 			t.Fatal(err)
