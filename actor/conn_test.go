@@ -600,6 +600,11 @@ func TestLinkThatFails(t *testing.T) {
 		r1.Closed(1006, "")
 		synctest.Wait()
 		equal(t, "hooks", rm.take(), "in ann", "in bob", "out ann of 1")
+		s1.broken = false
+		r2.Message(2, true, call(0, "say", "[2]"))
+		synctest.Wait()
+		equal(t, "ann, who has left, gets", s1.got())
+		equal(t, "bob gets", s2.got(), gotEvent("said", "[2]"), gotReply(0, `["$Undefined",0]`))
 		b.stop(t, in, actor.Destroying)
 	})
 }

@@ -180,7 +180,8 @@ func TestRefusals(t *testing.T) {
 					var n notes
 					r := way.rejection
 					r.hook = hook
-					b := newBench(t, guardedActor(&n, &r))
+					log, option := logged()
+					b := newBench(t, guardedActor(&n, &r), option)
 					in := b.mustStart(t)
 					defer b.stop(t, in, actor.Sleeping)
 					wantBody := `500 {"actor":{"actorId":"<id>","generation":1,"key":"k"},` + way.http
@@ -210,6 +211,17 @@ func TestRefusals(t *testing.T) {
 					synctest.Wait()
 					if got := n.take(); len(got) != 2*(i+1) {
 						t.Errorf("sockets: ran %q", got)
+					}
+					logs := map[string]string{"plain": "secret", "slow": "takes too long"}[way.name]
+					if n := strings.Count(log.String(), logs); logs != "" && (n != 4 || strings.Count(log.String(), "name="+hook) != 4) || logs == "" && log.String() != "" {
+						t.Errorf("the log has:\n%s", log)
+					}
+					// Nobody who was refused counts as connected.
+					r.hook = ""
+					serve(in, "POST", "/action/hit", "{}")
+					synctest.Wait()
+					if got := n.take(); len(got) != 5 || !strings.HasPrefix(got[2], "OnConnect POST /action/hit conns=1 ") {
+						t.Errorf("then: ran %q", got)
 					}
 				})
 			})
