@@ -341,6 +341,10 @@ func TestDisconnect(t *testing.T) {
 			r.Closed(1000, "")
 			r.Closed(1000, "")
 		}, nil},
+		{"client leaves when it is stored", func(_ *testing.T, _ *bench, _ *actor.Instance, _ *socket, r actor.Receiver) {
+			<-time.After(2 * time.Second)
+			r.Closed(1000, "")
+		}, nil},
 		{"actor disconnects", func(_ *testing.T, _ *bench, _ *actor.Instance, s *socket, r actor.Receiver) {
 			r.Message(1, true, call(0, "leave", `["that is all"]`))
 			synctest.Wait()
@@ -467,6 +471,28 @@ func TestStoredConnection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPlainConnectionStays: a connection outlives a sleep also when it has no
+// state and no subscription.
+func TestPlainConnectionStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, counter())
+		in := b.mustStart(t)
+		s := newSocket("s", "/connect")
+		in.Open(s)
+		synctest.Wait()
+		b.stop(t, in, actor.Sleeping)
+		in = b.mustStart(t, s)
+		r := in.Restored("s")
+		if r == nil {
+			t.Fatal("the connection is not known")
+		}
+		r.Message(1, true, call(0, "increment", "[2]"))
+		synctest.Wait()
+		equal(t, "it gets", s.got(), gotInit, gotReply(0, "2"))
+		b.stop(t, in, actor.Destroying)
+	})
 }
 
 // TestDamagedConnections: what does not decode costs that connection, not the
