@@ -151,13 +151,13 @@ func TestFixtureDiesWithItsStarter(t *testing.T) {
 	})
 }
 
-// actor reaches one actor by plain HTTP.
-type actor struct {
+// plainActor reaches one actor by plain HTTP.
+type plainActor struct {
 	url   string
 	query string
 }
 
-func actorOf(t *testing.T, s *fixture.Server, name, key string) actor {
+func actorOf(t *testing.T, s *fixture.Server, name, key string) plainActor {
 	t.Helper()
 	if s.Version != "2.0.33" {
 		query := url.Values{
@@ -167,7 +167,7 @@ func actorOf(t *testing.T, s *fixture.Server, name, key string) actor {
 			"rvt-key":          {key},
 			"rvt-crash-policy": {"sleep"},
 		}
-		return actor{s.Endpoint + "/gateway/" + name, "?" + query.Encode()}
+		return plainActor{s.Endpoint + "/gateway/" + name, "?" + query.Encode()}
 	}
 	body, err := post(t.Context(), http.MethodPut, s.Endpoint+"/actors?namespace=default",
 		map[string]string{"name": name, "key": key, "runner_name_selector": "default", "crash_policy": "sleep"})
@@ -182,11 +182,11 @@ func actorOf(t *testing.T, s *fixture.Server, name, key string) actor {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		t.Fatal(err)
 	}
-	return actor{url: s.Endpoint + "/gateway/" + answer.Actor.ID}
+	return plainActor{url: s.Endpoint + "/gateway/" + answer.Actor.ID}
 }
 
 // act returns the output of an action as JSON text.
-func (a actor) act(t *testing.T, action string, args ...any) string {
+func (a plainActor) act(t *testing.T, action string, args ...any) string {
 	t.Helper()
 	out, err := a.try(t.Context(), action, args...)
 	if err != nil {
@@ -195,7 +195,7 @@ func (a actor) act(t *testing.T, action string, args ...any) string {
 	return out
 }
 
-func (a actor) try(ctx context.Context, action string, args ...any) (string, error) {
+func (a plainActor) try(ctx context.Context, action string, args ...any) (string, error) {
 	body, err := post(ctx, http.MethodPost, a.url+"/action/"+action+a.query, map[string]any{"args": append([]any{}, args...)})
 	if err != nil {
 		return "", err

@@ -21,6 +21,7 @@ func Registry(opts ...actor.DefinitionOption) actor.Registry {
 		counter(opts), echo(opts), chat(opts), auth(opts), failing(opts), slow(opts), burst(opts),
 		plainHTTP(opts), sockets(opts), lifecycle(opts), order(opts), failstart(opts), market(opts),
 		hooked(opts), talk(opts), watched(opts), bare(opts),
+		queues(opts), work(opts), plan(opts), store(opts),
 	}
 }
 

@@ -138,7 +138,9 @@ func auth(opts []actor.DefinitionOption) actor.Actor {
 		})
 		admin := func(c self) (bool, error) { return who.Of(c.Conn()).Role == "admin", nil }
 		actor.CanSubscribe(d, secret, admin)
-		actor.CanPublish(d, rivet.Queue[codec.Value, codec.Value]("adminOnly"), admin)
+		adminOnly := rivet.Queue[codec.Value, codec.Value]("adminOnly")
+		actor.DeclareQueue(d, adminOnly)
+		actor.CanPublish(d, adminOnly, admin)
 		actor.Handle(d, rivet.Action[none, string]("role"), func(c self, _ none) (string, error) { return who.Of(c.Conn()).Role, nil })
 		actor.Do(d, rivet.Action[none, none]("fire"), func(c self, _ none) error {
 			_ = actor.Broadcast(c, open, "o")

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -23,9 +24,7 @@ type hookParams struct {
 func (p hookParams) tag() string { return or(p.Tag, "undefined") }
 
 // refuse fails in the hook that the parameters name, in the way that they name.
-func (p hookParams) refuse(c interface {
-	Done() <-chan struct{}
-}, hook string) error {
+func (p hookParams) refuse(c context.Context, hook string) error {
 	if p.At != hook {
 		return nil
 	}
@@ -35,7 +34,7 @@ func (p hookParams) refuse(c interface {
 	case "plain":
 		return errInternal
 	case "slow":
-		<-c.Done()
+		return pause(c, 7000)
 	}
 	return nil
 }
@@ -60,6 +59,9 @@ func hooked(opts []actor.DefinitionOption) actor.Actor {
 	}
 	return actor.Define("hooked", func(d *actor.Definition[state]) {
 		type payload = codec.Value
+		for _, name := range []string{"jobs", "guarded", "broken"} {
+			actor.DeclareQueue(d, rivet.Queue[payload, payload](name))
+		}
 		actor.CanPublish(d, rivet.Queue[payload, payload]("guarded"), func(c self) (bool, error) {
 			p := params(c.Conn())
 			note(c, p, "canPublish conn=%t", c.Conn() != nil)

@@ -154,5 +154,5 @@ func handshake(r *http.Request) string {
 
 // bare has neither raw handlers nor anything else.
 func bare(opts []actor.DefinitionOption) actor.Actor {
-	return actor.Define[struct{}]("bare", nil, opts...)
+	return actor.Define("bare", func(*actor.Definition[struct{}]) {}, opts...)
 }
