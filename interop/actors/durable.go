@@ -254,6 +254,11 @@ func plan(opts []actor.DefinitionOption) actor.Actor {
 	}, opts...)
 }
 
+type kvOptions struct {
+	Reverse bool
+	Limit   int
+}
+
 func store(opts []actor.DefinitionOption) actor.Actor {
 	type self = *actor.Context[struct{}]
 	return actor.Define("store", func(d *actor.Definition[struct{}]) {
@@ -274,14 +279,12 @@ func store(opts []actor.DefinitionOption) actor.Actor {
 		type listing struct {
 			rivet.Positional
 			Prefix  string
-			Options struct {
-				Reverse bool
-				Limit   int
-			}
+			Options *kvOptions
 		}
 		actor.Handle(d, rivet.Action[listing, [][]string]("list"), func(c self, in listing) ([][]string, error) {
 			out := [][]string{}
-			for e, err := range c.KV().List(c, actor.KVRange{Prefix: in.Prefix, Reverse: in.Options.Reverse, Limit: in.Options.Limit}) {
+			o := or(in.Options, kvOptions{})
+			for e, err := range c.KV().List(c, actor.KVRange{Prefix: in.Prefix, Reverse: o.Reverse, Limit: o.Limit}) {
 				if err != nil {
 					return nil, err
 				}
