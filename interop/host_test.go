@@ -30,6 +30,9 @@ func TestHostAsTheOfficialOne(t *testing.T) {
 		for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR, codec.JSON} {
 			for _, legacy := range []bool{false, true} {
 				name := "2.3.19/" + enc.String()
+				if legacy && enc != codec.JSON {
+					continue // there the older client waits for ever for some replies
+				}
 				if legacy {
 					name = "2.0.33/" + enc.String()
 				}
