@@ -54,11 +54,6 @@ func (in *Instance) call(c *call, name string, begun func()) {
 		c.answer(nil, errActionNotFound(name))
 		return
 	}
-	if err := in.cycle(c.chain, name); err != nil {
-		begun()
-		c.answer(nil, err)
-		return
-	}
 	if n := in.b.set.mailbox; in.calls.Add(1) > int64(n) {
 		in.calls.Add(-1)
 		begun()
@@ -74,6 +69,9 @@ func (in *Instance) launch(c *call, begun func()) {
 	in.awake.more()
 	c.ctx, c.cancel = context.WithCancelCause(in.ctx)
 	c.timer = time.AfterFunc(in.b.set.actionTimeout, c.expire)
+	if in.cycle(c.chain, c.action.name) != nil {
+		time.AfterFunc(cyclePatience, c.suspect)
+	}
 	err := in.turns.push(item{
 		urgent: true, // counted above
 		run:    c.begin,

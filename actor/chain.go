@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // chainHeader carries the turns that wait for a request, so that an actor that
@@ -91,6 +92,41 @@ func (in *Instance) cycle(c chain, call string) (err error) {
 	names = append(names, in.who(call))
 	return fault("actor", "call_cycle",
 		fmt.Sprintf("Call cycle: %s: the first waits for the last. Context.Await gives the turn away meanwhile", strings.Join(names, " → ")), nil)
+}
+
+// cyclePatience is how long a turn may be held by a handler that one of its own
+// calls waits for. A handler that has begun calls on goroutines, to wait for them
+// in Await, looks for a moment as one that waits for itself.
+const cyclePatience = 500 * time.Millisecond
+
+// lasting is cycle for what does not pass: it waits until the turn was given away
+// or is over, and returns an error when that takes longer than cyclePatience.
+func (in *Instance) lasting(c chain, call string) error {
+	if in.cycle(c, call) == nil {
+		return nil
+	}
+	passed := make(chan struct{})
+	free := func() { close(passed) }
+	if in.turns.push(item{urgent: true, run: func(*turn) { free() }, refuse: func(error) { free() }}) != nil {
+		return nil // it is stopping, and says so to whatever comes
+	}
+	timer := time.NewTimer(cyclePatience)
+	defer timer.Stop()
+	select {
+	case <-passed:
+		return nil
+	case <-timer.C:
+		return in.cycle(c, call)
+	}
+}
+
+// suspect answers a call that waits for itself, once that lasts.
+func (c *call) suspect() {
+	err := c.in.cycle(c.chain, c.action.name)
+	if err != nil && c.at.CompareAndSwap(callWaits, callAnswered) {
+		c.begun()
+		c.answer(nil, err)
+	}
 }
 
 // who names an action of this actor for people.

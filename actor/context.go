@@ -42,8 +42,8 @@ func (s Self) CreatedAt() time.Time { return s.in.start.CreatedAt }
 func (s Self) Log() *slog.Logger { return s.in.log }
 
 // Client reaches other actors of the host, without the network where they are in
-// this process; the host closes it. A call that would wait for the turn it is
-// made in fails at once with actor.call_cycle, if it is made with the Context.
+// this process; the host closes it. A call that waits for the turn it is made in
+// fails after half a second with actor.call_cycle, if it is made with the Context.
 func (s Self) Client() *rivet.Client { return s.in.rt.client.Load() }
 
 // Conns are the actor's connections at the moment of the call. There is one

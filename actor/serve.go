@@ -120,7 +120,7 @@ func (x *exchange) connect(what string, f func(*Conn)) {
 	}
 	in := x.in
 	if in.b.hooks.connect != nil { // which takes a turn before the call does
-		if err := in.cycle(chainOf(x.r.Header), what); err != nil {
+		if err := in.lasting(chainOf(x.r.Header), what); err != nil {
 			x.fail(err)
 			return
 		}
