@@ -37,11 +37,13 @@ func (in *Instance) Stop(ctx context.Context, reason StopReason) error {
 func (in *Instance) stop(ctx context.Context, reason StopReason) error {
 	in.awake.close()
 	in.cancelRun(errStopping)
+	if reason == Lost { // first of all: no hook runs of what ends now
+		in.turns.close(errStopping)
+		in.saver.drop()
+	}
 	in.raw.closeAll(reason)
 	in.schedule.pause()
 	if reason == Lost {
-		in.turns.close(errStopping)
-		in.saver.drop()
 		return in.end(ctx, errStopping, in.b.set.stopGrace)
 	}
 	if reason == Destroying {
