@@ -72,12 +72,7 @@ func (in *Instance) launch(c *call, begun func()) {
 	if in.cycle(c.chain, c.action.name) != nil {
 		time.AfterFunc(cyclePatience, c.suspect)
 	}
-	err := in.turns.push(item{
-		urgent: true, // counted above
-		run:    c.begin,
-		refuse: c.refused,
-	})
-	if err != nil {
+	if err := in.turns.push(item{call: c, urgent: true}); err != nil {
 		c.refused(err)
 	}
 }

@@ -122,7 +122,11 @@ type scope struct {
 	in   *Instance
 	turn *turn // nil where there is none
 	conn *Conn // nil where there is none
-	run  bool  // it is Run's
+
+	base  context.Context // that of ctx, when that is chained
+	chain chain           // of turns that wait for this one
+	what  string          // for people
+	run   bool            // it is Run's
 }
 
 // contextOf gives sc its type.

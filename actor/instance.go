@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/rivet-go/rivet/codec"
 	"github.com/rivet-go/rivet/internal/gateway"
@@ -32,6 +33,7 @@ type Instance struct {
 	awake             activity // what keeps it from sleeping
 	tasks             activity // goroutines, but for those of the mailbox
 	turns             mailbox
+	lets              func(*turn)  // endTurn
 	calls             atomic.Int64 // that wait, are given away, or run beside
 	state             stateful     // for turns
 	vars              any          // for turns
@@ -62,6 +64,7 @@ func newInstance(rt *Runtime, b *blueprint, s Start) *Instance {
 	in.ctx, in.cancel = context.WithCancelCause(context.Background())
 	in.running, in.cancelRun = context.WithCancelCause(in.ctx)
 	in.saver.in = in
+	in.lets = in.endTurn
 	in.awake.after, in.awake.idle = b.set.sleepAfter, s.Lease.Sleep
 	// What was changed must be stored also when the handlers are told to end.
 	in.journal = journal{store: s.Lease, log: in.log}
@@ -131,17 +134,30 @@ func (in *Instance) report(what, name string, err error) {
 
 // scopeOf returns what a handler or hook in turn t runs with. t may be nil.
 func (in *Instance) scopeOf(ctx context.Context, t *turn, conn *Conn, c chain, what string) *scope {
-	sc := &scope{in: in, turn: t, conn: conn}
-	sc.ctx = contextWith{ctx, chainKey{}, func() any {
-		if t == nil {
-			return c
-		}
-		return c.with(in.start.ID, in.start.Generation, t.id, in.who(what))
-	}}
+	sc := &scope{in: in, turn: t, conn: conn, base: ctx, chain: c, what: what}
+	sc.ctx = (*chained)(sc)
 	if t != nil {
-		t.lets = func() { in.endTurn(t) }
+		t.lets = in.lets
 	}
 	return sc
+}
+
+// chained is the context of a scope, which tells the calls made with it what
+// they are made in. It is the scope, to save the memory.
+type chained scope
+
+func (c *chained) Deadline() (time.Time, bool) { return c.base.Deadline() }
+func (c *chained) Done() <-chan struct{}       { return c.base.Done() }
+func (c *chained) Err() error                  { return c.base.Err() }
+
+func (c *chained) Value(key any) any {
+	switch {
+	case key != chainKey{}:
+		return c.base.Value(key)
+	case c.turn == nil:
+		return c.chain
+	}
+	return c.chain.with(c.in.start.ID, c.in.start.Generation, c.turn.id, c.in.who(c.what))
 }
 
 // inTurn calls f in the turn of sc, or in one of its own, and sees to the end of
@@ -235,10 +251,9 @@ func (in *Instance) endTurn(t *turn) {
 		return // differs also notes what OnStateChange itself changes
 	}
 	t.telling = true
-	lets := t.lets
 	err := errEnded
 	defer func() {
-		t.telling, t.lets = false, lets
+		t.telling = false
 		in.saver.differs()
 		if err != nil {
 			in.report("hook", "OnStateChange", err)

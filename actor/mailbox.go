@@ -33,6 +33,8 @@ type item struct {
 	// refuse is called in place of run, without a turn, when the mailbox is
 	// closed before. It must not block.
 	refuse func(error)
+	// call, if it is set, stands for both: begin and refused.
+	call   *call
 	resume *turn
 	// urgent items are the runtime's own and not counted against the limit.
 	urgent bool
@@ -94,7 +96,11 @@ func (m *mailbox) close(err error) { m.last(err, nil) }
 // those that come back meanwhile. It does nothing when it was closed before.
 func (m *mailbox) last(err error, run func(*turn)) {
 	for _, it := range m.shut(err, run) {
-		it.refuse(err)
+		if it.call != nil {
+			it.call.refused(err)
+		} else {
+			it.refuse(err)
+		}
 	}
 }
 
@@ -139,14 +145,14 @@ func (m *mailbox) drain() {
 		}
 		if it.resume != nil {
 			it.resume.lend()
-		} else if !m.runTurn(it.run) {
+		} else if !m.runTurn(it) {
 			return // another goroutine has taken over
 		}
 	}
 }
 
-// runTurn gives f a turn and reports whether the caller still drains.
-func (m *mailbox) runTurn(f func(*turn)) (drains bool) {
+// runTurn gives an item its turn and reports whether the caller still drains.
+func (m *mailbox) runTurn(it item) (drains bool) {
 	m.count++
 	t := &turn{box: m, id: m.count}
 	t.hold()
@@ -163,7 +169,11 @@ func (m *mailbox) runTurn(f func(*turn)) (drains bool) {
 			m.owner.Go(m.drain)
 		}
 	}()
-	f(t)
+	if it.call != nil {
+		it.call.begin(t)
+	} else {
+		it.run(t)
+	}
 	returned = true
 	return
 }

@@ -31,8 +31,10 @@ type exchange struct {
 // Routes and answers are those of RivetKit 2.3.19.
 func (in *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{in: in, w: w, r: r, enc: codec.JSON}
-	if enc, err := codec.ParseEncoding(r.Header.Get("X-Rivet-Encoding")); err == nil {
-		x.enc = enc
+	if name := r.Header.Get("X-Rivet-Encoding"); name != "" {
+		if enc, err := codec.ParseEncoding(name); err == nil {
+			x.enc = enc
+		}
 	}
 	h := w.Header()
 	h.Set("X-Rivet-Actor", in.start.ID)

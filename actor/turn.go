@@ -9,7 +9,7 @@ type turn struct {
 	id   uint64 // from 1
 	held atomic.Bool
 	// lets is called in the turn before it is given away; it may be nil.
-	lets func()
+	lets func(*turn)
 	// telling is set while OnStateChange is told of the turn.
 	telling bool
 
@@ -24,7 +24,7 @@ type turn struct {
 // again when it returns, also after a panic of f.
 func (t *turn) await(f func() error) error {
 	if t.lets != nil {
-		t.lets()
+		t.lets(t)
 	}
 	if t.granted == nil {
 		t.granted, t.returned = make(chan struct{}), make(chan struct{})
