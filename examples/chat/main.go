@@ -1,135 +1,78 @@
-// Command chat is a chat room in a terminal: what is typed is said, what is
-// said is printed.
+// Command chat is chat rooms, and a way into them from a terminal. In one:
 //
-//	RIVET_ENDPOINT=http://localhost:6420 go run ./examples/chat alice
+//	go run ./examples/chat serve
 //
-// It shows connection parameters, several events in one loop and in one order,
-// and the errors that an actor answers with.
+// In others:
+//
+//	go run ./examples/chat join alice
+//	go run ./examples/chat join -room random bob
+//
+// It shows a host and a client that share their types; connection parameters and
+// what a room makes of them; presence, by the connections there are; a history
+// on disk; and a client that misses nothing of it when the host restarts.
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
+	"flag"
 	"fmt"
-	"io"
 	"log"
+	"net"
 	"os"
 	"os/signal"
 
 	"github.com/rivet-go/rivet"
-	"github.com/rivet-go/rivet/conn"
-	"github.com/rivet-go/rivet/stream"
+	"github.com/rivet-go/rivet/actor"
+	"github.com/rivet-go/rivet/actor/local"
 )
 
-// Params are what the room sees of a connection, before it lets it in.
-type Params struct {
-	Name string `json:"name"`
-}
-
-// Line is one thing said.
-type Line struct {
-	From string `json:"from"`
-	Text string `json:"text"`
-}
-
-// What the actor offers, by name and type.
-const (
-	Say     = rivet.Action[string, Line]("say")
-	Joined  = rivet.Event[string]("joined")
-	Left    = rivet.Event[string]("left")
-	Message = rivet.Event[Line]("message")
-)
+const usage = `usage:
+  chat serve [-addr host:port] [-data folder] [-password password]
+  chat join [-room name] [-password password] name
+`
 
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("usage: chat NAME")
-	}
+	log.SetFlags(0)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	client, err := rivet.NewClient()
+	if len(os.Args) < 2 {
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	}
+	flags := flag.NewFlagSet("chat "+os.Args[1], flag.ExitOnError)
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	password := flags.String("password", "", "")
+	var err error
+	switch os.Args[1] {
+	case "serve":
+		addr := flags.String("addr", "localhost:6420", "")
+		data := flags.String("data", "chat-data", "")
+		_ = flags.Parse(os.Args[2:]) // exits on errors
+		err = actor.Serve(ctx, actor.Registry{Rooms(*password)}, actor.Addr(*addr), local.Dir(*data),
+			actor.OnListen(func(a net.Addr) { fmt.Printf("rooms are at http://%s, their history in %s\n", a, *data) }))
+	case "join":
+		room := flags.String("room", "general", "")
+		_ = flags.Parse(os.Args[2:])
+		if flags.NArg() != 1 {
+			flags.Usage()
+			os.Exit(2)
+		}
+		err = joinFrom(ctx, *room, Params{Name: flags.Arg(0), Password: *password})
+	default:
+		flags.Usage()
+		os.Exit(2)
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer client.Close()
-	if err := run(ctx, client, os.Args[1], os.Stdin, os.Stdout); err != nil {
-		log.Print(err)
-	}
 }
 
-func run(ctx context.Context, client *rivet.Client, name string, in io.Reader, out io.Writer) error {
-	room := client.GetOrCreate("chat", rivet.Key{"general"}, rivet.WithParams(Params{Name: name}))
-	c := room.Connect(ctx)
-	defer c.Close()
-	events := c.Subscribe([]string{string(Joined), string(Left), string(Message)})
-	if err := c.Ready(ctx); rivet.IsCode(err, "name_taken") {
-		return fmt.Errorf("there is a %s in the room already", name)
-	} else if err != nil {
+// joinFrom joins a room from this terminal.
+func joinFrom(ctx context.Context, room string, p Params) error {
+	client, err := rivet.NewClient() // RIVET_ENDPOINT, or http://localhost:6420
+	if err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- show(ctx, out, events) }()
-	lines := read(ctx, in)
-	for {
-		select {
-		case line, ok := <-lines:
-			if !ok {
-				c.Close() // ends the loop of show
-				<-ended
-				return nil
-			}
-			_, err := Say.Call(ctx, c, line)
-			var e *rivet.Error
-			if errors.As(err, &e) && e.Group == "user" { // the actor's own errors
-				fmt.Fprintln(out, "the room says:", e.Message)
-			} else if err != nil && ctx.Err() == nil {
-				return err
-			}
-		case err := <-ended: // by an interrupt, or the connection is closed for good
-			return err
-		}
-	}
-}
-
-// read gives the lines of in. A terminal cannot be told to stop reading, so a
-// goroutine does it that the end of the program takes with it.
-func read(ctx context.Context, in io.Reader) <-chan string {
-	lines := make(chan string)
-	go func() {
-		defer close(lines)
-		for s := bufio.NewScanner(in); s.Scan(); {
-			select {
-			case lines <- s.Text():
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return lines
-}
-
-func show(ctx context.Context, out io.Writer, events *stream.Subscription[conn.Event]) error {
-	for ev, err := range events.All(ctx) {
-		if stream.IsNotice(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		switch ev.Name {
-		case string(Joined):
-			if who, err := Joined.Decode(ev); err == nil {
-				fmt.Fprintln(out, who, "came in")
-			}
-		case string(Left):
-			if who, err := Left.Decode(ev); err == nil {
-				fmt.Fprintln(out, who, "left")
-			}
-		case string(Message):
-			if l, err := Message.Decode(ev); err == nil {
-				fmt.Fprintf(out, "%s: %s\n", l.From, l.Text)
-			}
-		}
-	}
-	return nil
+	defer client.Close()
+	return join(ctx, client, room, p, os.Stdin, os.Stdout)
 }

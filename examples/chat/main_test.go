@@ -6,114 +6,145 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/rivet-go/rivet"
-	"github.com/rivet-go/rivet/conn"
+	"github.com/rivet-go/rivet/actor"
 	"github.com/rivet-go/rivet/rivettest"
 )
 
-// room defines the actor as the program expects it.
-func room(t *testing.T) *rivettest.Gateway {
-	gw := rivettest.NewGateway(t)
-	chat := gw.Actor("chat").OnConnect(func(_ context.Context, r *rivettest.Request) error {
-		var p Params
-		if err := r.Params.Decode(&p); err != nil || p.Name == "bob" {
-			return rivettest.UserError("name_taken", "Name taken", nil)
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rooms serves chat rooms in memory.
+func rooms(t *testing.T, password string) *actor.Host {
+	return rivettest.Serve(t, actor.Registry{Rooms(password)})
+}
+
+// terminal is somebody in a room.
+type terminal struct {
+	t        *testing.T
+	screen   *bufio.Scanner
+	keyboard *io.PipeWriter
+	done     chan error
+}
+
+// enter has somebody join the room general.
+func enter(t *testing.T, ctx context.Context, host *actor.Host, p Params) *terminal {
+	screen, out := io.Pipe()
+	in, keyboard := io.Pipe()
+	s := &terminal{t, bufio.NewScanner(screen), keyboard, make(chan error, 1)}
+	go func() {
+		s.done <- join(ctx, host.Client(), "general", p, in, out)
+		out.Close()
+		in.Close()
+	}()
+	return s
+}
+
+func (s *terminal) expect(lines ...string) {
+	s.t.Helper()
+	for _, want := range lines {
+		if !s.screen.Scan() || s.screen.Text() != want {
+			s.t.Fatalf("printed %q, want %q", s.screen.Text(), want)
 		}
-		return nil
-	})
-	rivettest.Handle(chat, Say, func(_ context.Context, r *rivettest.Request, text string) (Line, error) {
-		if text == "" {
-			return Line{}, rivettest.UserError("empty", "Say something", nil)
-		}
-		var p Params
-		if err := r.Params.Decode(&p); err != nil {
-			return Line{}, err
-		}
-		l := Line{From: p.Name, Text: text}
-		rivettest.Emit(r, Message, l)
-		return l, nil
-	})
-	return gw
+	}
+}
+
+func (s *terminal) say(text string) { fmt.Fprintln(s.keyboard, text) }
+
+func (s *terminal) leave() {
+	s.t.Helper()
+	s.keyboard.Close()
+	if err := <-s.done; err != nil {
+		s.t.Error(err)
+	}
 }
 
 func TestChat(t *testing.T) {
-	gw := room(t)
-	client := gw.Client(t)
-	screen, out := io.Pipe()
-	in, keyboard := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		done <- run(t.Context(), client, "alice", in, out)
-		out.Close()
-	}()
-	lines := bufio.NewScanner(screen)
-	expect := func(want string) {
-		t.Helper()
-		if !lines.Scan() || lines.Text() != want {
-			t.Fatalf("printed %q, want %q", lines.Text(), want)
-		}
-	}
+	host := rooms(t, "")
+	alice := enter(t, t.Context(), host, Params{Name: "alice"})
+	alice.expect("here: alice")
+	alice.say("nobody here?")
+	alice.expect("alice: nobody here?")
 
-	if err := gw.Conn(0).WaitSubscribed(t.Context(), string(Left)); err != nil {
-		t.Fatal(err)
-	}
-	rivettest.Emit(gw, Joined, "carol")
-	rivettest.Emit(gw, Message, Line{From: "carol", Text: "hi"})
-	rivettest.Emit(gw, Left, "carol")
-	expect("carol came in")
-	expect("carol: hi")
-	expect("carol left")
-	fmt.Fprintln(keyboard, "nobody here?")
-	expect("alice: nobody here?")
-	fmt.Fprintln(keyboard, "")
-	expect("the room says: Say something")
-	keyboard.Close()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	bob := enter(t, t.Context(), host, Params{Name: "bob"})
+	alice.expect("bob came in")
+	bob.expect("here: alice, bob", "alice: nobody here?")
+	bob.say("hi")
+	alice.expect("bob: hi")
+	bob.expect("bob: hi")
+	bob.say("")
+	bob.expect("the room says: Say something")
+	bob.leave()
+	alice.expect("bob left")
+	alice.leave()
 }
 
-func TestChatRefused(t *testing.T) {
-	err := run(t.Context(), room(t).Client(t), "bob", strings.NewReader(""), io.Discard)
-	if err == nil || err.Error() != "there is a bob in the room already" {
-		t.Errorf("error %v", err)
+func TestChatRefuses(t *testing.T) {
+	host := rooms(t, "sesame")
+	alice := enter(t, t.Context(), host, Params{Name: "alice", Password: "sesame"})
+	alice.expect("here: alice")
+	defer alice.leave()
+	for p, want := range map[Params]string{
+		{Name: "bob"}:                       "Wrong password",
+		{Name: "bob", Password: "sesam"}:    "Wrong password",
+		{Name: "", Password: "sesame"}:      "Come in with a name",
+		{Name: "alice", Password: "sesame"}: "alice is in the room already",
+	} {
+		err := join(t.Context(), host.Client(), "general", p, strings.NewReader(""), io.Discard)
+		if err == nil || err.Error() != want {
+			t.Errorf("%v gets %v, want %s", p, err, want)
+		}
+	}
+	if err := join(t.Context(), host.Client(), "another room", Params{Name: "alice", Password: "sesame"}, strings.NewReader(""), io.Discard); err != nil {
+		t.Error(err)
 	}
 }
 
 // An interrupt ends the program while it waits for somebody to type.
 func TestChatInterrupted(t *testing.T) {
-	gw := room(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	in, keyboard := io.Pipe()
-	defer keyboard.Close()
-	done := make(chan error, 1)
-	client := gw.Client(t)
-	go func() { done <- run(ctx, client, "alice", in, io.Discard) }()
-	if err := gw.Conn(0).WaitSubscribed(t.Context(), string(Left)); err != nil {
-		t.Fatal(err)
-	}
+	alice := enter(t, ctx, rooms(t, ""), Params{Name: "alice"})
+	alice.expect("here: alice")
 	cancel()
-	if err := <-done; err != nil {
+	if err := <-alice.done; err != nil {
 		t.Error(err)
 	}
 }
 
 // So does the end of the connection, and says why.
 func TestChatClosed(t *testing.T) {
-	gw := room(t)
-	in, keyboard := io.Pipe()
-	defer keyboard.Close()
-	done := make(chan error, 1)
-	client := gw.Client(t, rivet.WithRetry(func(conn.Failure) bool { return false }))
-	go func() { done <- run(t.Context(), client, "alice", in, io.Discard) }()
-	if err := gw.Conn(0).WaitSubscribed(t.Context(), string(Left)); err != nil {
+	host := rooms(t, "")
+	alice := enter(t, t.Context(), host, Params{Name: "alice"})
+	alice.expect("here: alice")
+	if err := host.Client().Close(); err != nil {
 		t.Fatal(err)
 	}
-	gw.Conn(0).Drop()
-	if err := <-done; !errors.Is(err, rivet.ErrClosed) {
+	if err := <-alice.done; !errors.Is(err, rivet.ErrClosed) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Who has no host is told what to do.
+func TestChatWithoutHost(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	client, err := rivet.NewClient(rivet.WithEndpoint("http://" + addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	err = join(t.Context(), client, "general", Params{Name: "alice"}, strings.NewReader(""), io.Discard)
+	want := "there is no host at " + addr + "; start one by: go run ./examples/chat serve"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
