@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/conn"
@@ -19,10 +20,7 @@ import (
 // good.
 func join(ctx context.Context, client *rivet.Client, room string, p Params, in io.Reader, out io.Writer) error {
 	handle := client.GetOrCreate("chat", rivet.Key{room}, rivet.WithParams(p))
-	if _, err := handle.Resolve(ctx); err != nil { // a connection would go on trying
-		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-			return fmt.Errorf("there is no host at %v; start one by: go run ./examples/chat serve", dial.Addr)
-		}
+	if err := find(ctx, handle); err != nil {
 		return err
 	}
 	c := handle.Connect(ctx)
@@ -59,6 +57,17 @@ func join(ctx context.Context, client *rivet.Client, room string, p Params, in i
 	}
 }
 
+// find looks whether there is a host, for a connection would go on trying.
+func find(ctx context.Context, room *rivet.Handle) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err := room.Resolve(ctx)
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+		return fmt.Errorf("there is no host at %v; start one by: go run ./examples/chat serve", dial.Addr)
+	}
+	return err
+}
+
 // show writes what happens in the room, and once each line, whatever happens to
 // the connection.
 func show(ctx context.Context, c *conn.Conn, events *stream.Subscription[rivet.Occurrence], out io.Writer) error {
@@ -71,7 +80,7 @@ func show(ctx context.Context, c *conn.Conn, events *stream.Subscription[rivet.O
 	}
 	catchUp := func() {
 		missed, err := History.Call(ctx, c, last)
-		if err != nil && c.Err() == nil {
+		if err != nil && ctx.Err() == nil && c.Err() == nil {
 			fmt.Fprintln(out, "cannot tell what was said:", err)
 		}
 		for _, l := range missed {

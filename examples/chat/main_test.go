@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -131,20 +133,20 @@ func TestChatClosed(t *testing.T) {
 
 // Who has no host is told what to do.
 func TestChatWithoutHost(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	client, err := rivet.NewClient(rivet.WithEndpoint("http://" + addr))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	err = join(t.Context(), client, "general", Params{Name: "alice"}, strings.NewReader(""), io.Discard)
-	want := "there is no host at " + addr + "; start one by: go run ./examples/chat serve"
-	if err == nil || err.Error() != want {
-		t.Errorf("error %v, want %s", err, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		client, err := rivet.NewClient(rivet.WithEndpoint("http://127.0.0.1:6420"),
+			rivet.WithDialer(func(_ context.Context, network, _ string) (net.Conn, error) {
+				addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 6420}
+				return nil, &net.OpError{Op: "dial", Net: network, Addr: addr, Err: syscall.ECONNREFUSED}
+			}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		err = join(t.Context(), client, "general", Params{Name: "alice"}, strings.NewReader(""), io.Discard)
+		const want = "there is no host at 127.0.0.1:6420; start one by: go run ./examples/chat serve"
+		if err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	})
 }
