@@ -31,7 +31,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"internal/ws":      {},
 		"stream":           {},
 		"stream/rx":        {"stream"},
-		"rivettest":        {"", "codec", "conn", "internal/pipe", "stream"},
+		"rivettest":        {"", "actor", "actor/local", "codec", "conn", "internal/pipe", "stream"},
 	}
 	// Third-party modules that only these packages may use. Package actor stores
 	// Go values, which the wire's CBOR, made for JavaScript, would change.

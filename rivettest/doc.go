@@ -3,6 +3,25 @@
 // made of handler functions, records what clients send, and fails on request in
 // the ways that networks and servers fail. It needs no engine and no network.
 //
+// [Serve] is for tests of actors that are written in Go: it hosts them, in memory.
+// [NewGateway] is for tests of programs that use actors of others.
+//
+// A test of one's own actors:
+//
+//	func TestReminder(t *testing.T) {
+//		synctest.Test(t, func(t *testing.T) { // an hour takes no time
+//			client := rivettest.Serve(t, actor.Registry{Reminder}).Client()
+//			desk := client.GetOrCreate("reminder", rivet.Key{"desk"}).Connect(t.Context())
+//			reminders := Reminded.Subscribe(desk)
+//			if _, err := RemindIn.Call(t.Context(), desk, "an hour"); err != nil {
+//				t.Fatal(err)
+//			}
+//			if text, err := reminders.Next(t.Context()); text != "an hour" || err != nil {
+//				t.Fatal(text, err)
+//			}
+//		})
+//	}
+//
 // A test of one's own program:
 //
 //	func TestCounting(t *testing.T) {
@@ -54,4 +73,6 @@
 //		gw := rivettest.NewGateway(t, rivettest.InMemory())
 //		…
 //	})
+//
+// A host of Serve has no sockets anyhow.
 package rivettest
