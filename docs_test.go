@@ -23,7 +23,8 @@ import (
 )
 
 // The Go code in README.md and docs is checked: complete programs and tests
-// are run against a gateway of rivettest, and fragments are compiled. The
+// are run against a gateway of rivettest, programs that host actors answer the curl
+// commands of their document, and fragments are compiled. The
 // fragments of one document are one package, in which declarations are shared;
 // statements find these variables:
 const fragmentParams = "ctx context.Context, client *rivet.Client, counter *rivet.Handle, c *conn.Conn"
@@ -33,7 +34,7 @@ var fragmentImports = []string{
 	"context", "encoding/json", "errors", "fmt", "io", "iter", "log", "log/slog", "math/rand/v2", "net", "net/http",
 	"net/http/httputil", "os", "slices", "strings", "sync", "testing", "testing/synctest", "time",
 	"github.com/reactivex/rxgo/v2",
-	module, module + "/backoff", module + "/codec", module + "/conn", module + "/rivettest", module + "/stream",
+	module, module + "/actor", module + "/actor/local", module + "/backoff", module + "/codec", module + "/conn", module + "/rivettest", module + "/stream",
 	module + "/stream/rx",
 }
 
@@ -75,6 +76,8 @@ func TestDocs(t *testing.T) {
 				}
 				switch {
 				case b.lang != "go":
+				case strings.HasPrefix(b.text, "package main\n") && strings.Contains(b.text, "actor.Serve("):
+					t.Run(fmt.Sprintf("line %d", b.line), func(t *testing.T) { runHost(t, b, blocks) })
 				case strings.HasPrefix(b.text, "package main\n"):
 					want := ""
 					if i+1 < len(blocks) && blocks[i+1].lang == "text" {
