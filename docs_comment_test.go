@@ -11,14 +11,17 @@ import (
 )
 
 // commented are the packages whose comments are checked.
-var commented = []string{".", "backoff", "codec", "conn", "rivettest", "stream", "stream/rx"}
+var commented = []string{".", "actor", "actor/local", "backoff", "codec", "conn", "rivettest", "stream", "stream/rx"}
 
-// notGo is how the indented parts of comments begin that are tables.
+// notGo is how the indented parts of comments begin that are tables, or use what
+// is not exported.
 var notGo = []string{
 	"Go                   ",
 	"Received == Delivered",
 	"form                 ",
 	"s.Filter(f).First(ctx)                    the first that matches",
+	"<actor id>;",
+	"defer damaged(&err)()",
 }
 
 // commentNames is what the code in comments takes for granted: it is about one
@@ -31,6 +34,7 @@ type (
 	Job    struct{}
 	Result struct{}
 	Program struct{}
+	state  struct{ Count int }
 )
 
 const (
@@ -40,6 +44,13 @@ const (
 	Won    = rivet.Event[int]("won")
 	Lost   = rivet.Event[int]("lost")
 	ScoreChanged = rivet.Event[int]("scoreChanged")
+	RemindIn = rivet.Action[string, rivet.None]("remindIn")
+	Reminded = rivet.Event[string]("reminded")
+)
+
+var (
+	Reminder actor.Actor
+	registry actor.Registry
 )
 
 var (
@@ -74,11 +85,13 @@ func TestDocComments(t *testing.T) {
 			}
 		}
 	}
-	if len(programs) != 1 || len(fragments) < 10 {
+	if len(programs) != 2 || len(fragments) < 10 {
 		t.Errorf("%d programs and %d fragments: comments are not read", len(programs), len(fragments))
 	}
 	check := newChecker(t)
-	check(t, programs)
+	for _, p := range programs {
+		check(t, []block{p})
+	}
 	check(t, append(fragments, block{"commentNames", 1, "go", commentNames}))
 }
 

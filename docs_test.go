@@ -32,7 +32,7 @@ const fragmentParams = "ctx context.Context, client *rivet.Client, counter *rive
 // fragmentImports may be used by fragments as they are.
 var fragmentImports = []string{
 	"context", "encoding/json", "errors", "fmt", "io", "iter", "log", "log/slog", "math/rand/v2", "net", "net/http",
-	"net/http/httputil", "os", "slices", "strings", "sync", "testing", "testing/synctest", "time",
+	"net/http/httputil", "os", "os/signal", "slices", "strings", "sync", "testing", "testing/synctest", "time",
 	"github.com/reactivex/rxgo/v2",
 	module, module + "/actor", module + "/actor/local", module + "/backoff", module + "/codec", module + "/conn", module + "/rivettest", module + "/stream",
 	module + "/stream/rx",
