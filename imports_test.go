@@ -21,7 +21,6 @@ func TestImportsRunOneWay(t *testing.T) {
 		"actor":            {"", "codec", "internal/gateway", "internal/ws"},
 		"actor/local":      {"", "actor", "codec", "internal/gateway", "internal/pipe", "internal/ws"},
 		"":                 {"backoff", "codec", "conn", "internal/gateway", "internal/ws", "stream"},
-		"actor/local":      {"", "actor", "codec", "internal/gateway", "internal/pipe", "internal/ws"},
 		"backoff":          {},
 		"codec":            {"internal/bare", "internal/typed"},
 		"conn":             {"backoff", "codec", "internal/ws", "stream"},
