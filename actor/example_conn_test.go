@@ -8,6 +8,7 @@ import (
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/actor"
 	"github.com/rivet-go/rivet/actor/local"
+	"github.com/rivet-go/rivet/conn"
 )
 
 // Everybody but the one who speaks gets the event.
@@ -29,22 +30,26 @@ func ExampleBroadcast() {
 	}
 	defer host.Shutdown(ctx)
 	room := host.Client().GetOrCreate("room", rivet.Key{"general"})
-	alice, bob := room.Connect(ctx), room.Connect(ctx)
-	defer alice.Close()
-	defer bob.Close()
-	toAlice, toBob := Said.Subscribe(alice), Said.Subscribe(bob)
+	say := func(conn *conn.Conn, text string) {
+		if _, err := Say.Call(ctx, conn, text); err != nil {
+			log.Fatal(err)
+		}
+	}
 
-	_, err = Say.Call(ctx, alice, "anybody here?")
-	fmt.Println("alice:", err)
-	_, err = Say.Call(ctx, bob, "me")
-	fmt.Println("bob:", err)
+	alice := room.Connect(ctx)
+	defer alice.Close()
+	toAlice := Said.Subscribe(alice)
+	say(alice, "nobody here?")
+	bob := room.Connect(ctx)
+	defer bob.Close()
+	toBob := Said.Subscribe(bob)
+	say(bob, "hello")
 	fmt.Println(toAlice.Next(ctx))
-	fmt.Println(toBob.Stats().Received)
+	say(alice, "hi, Bob")
+	fmt.Println(toBob.Next(ctx))
 	// Output:
-	// alice: <nil>
-	// bob: <nil>
-	// me <nil>
-	// 0
+	// hello <nil>
+	// hi, Bob <nil>
 }
 
 // Who somebody is comes from the parameters of the connection, which are checked

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/actor"
+	"github.com/rivet-go/rivet/actor/local"
 	"github.com/rivet-go/rivet/rivettest"
 )
 
@@ -35,12 +36,12 @@ type terminal struct {
 }
 
 // enter has somebody join the room general.
-func enter(t *testing.T, ctx context.Context, host *actor.Host, p Params) *terminal {
+func enter(t *testing.T, ctx context.Context, client *rivet.Client, p Params) *terminal {
 	screen, out := io.Pipe()
 	in, keyboard := io.Pipe()
 	s := &terminal{t, bufio.NewScanner(screen), keyboard, make(chan error, 1)}
 	go func() {
-		s.done <- join(ctx, host.Client(), "general", p, in, out)
+		s.done <- join(ctx, client, "general", p, in, out)
 		out.Close()
 		in.Close()
 	}()
@@ -56,6 +57,19 @@ func (s *terminal) expect(lines ...string) {
 	}
 }
 
+// hears is expect for what is said, whoever comes and goes meanwhile.
+func (s *terminal) hears(want string) {
+	s.t.Helper()
+	for s.screen.Scan() {
+		if line := s.screen.Text(); line == want {
+			return
+		} else if !strings.HasSuffix(line, " came in") && !strings.HasSuffix(line, " left") {
+			s.t.Fatalf("printed %q, want %q", line, want)
+		}
+	}
+	s.t.Fatalf("the program ended, want %q", want)
+}
+
 func (s *terminal) say(text string) { fmt.Fprintln(s.keyboard, text) }
 
 func (s *terminal) leave() {
@@ -68,12 +82,12 @@ func (s *terminal) leave() {
 
 func TestChat(t *testing.T) {
 	host := rooms(t, "")
-	alice := enter(t, t.Context(), host, Params{Name: "alice"})
+	alice := enter(t, t.Context(), host.Client(), Params{Name: "alice"})
 	alice.expect("here: alice")
 	alice.say("nobody here?")
 	alice.expect("alice: nobody here?")
 
-	bob := enter(t, t.Context(), host, Params{Name: "bob"})
+	bob := enter(t, t.Context(), host.Client(), Params{Name: "bob"})
 	alice.expect("bob came in")
 	bob.expect("here: alice, bob", "alice: nobody here?")
 	bob.say("hi")
@@ -88,7 +102,7 @@ func TestChat(t *testing.T) {
 
 func TestChatRefuses(t *testing.T) {
 	host := rooms(t, "sesame")
-	alice := enter(t, t.Context(), host, Params{Name: "alice", Password: "sesame"})
+	alice := enter(t, t.Context(), host.Client(), Params{Name: "alice", Password: "sesame"})
 	alice.expect("here: alice")
 	defer alice.leave()
 	for p, want := range map[Params]string{
@@ -107,10 +121,75 @@ func TestChatRefuses(t *testing.T) {
 	}
 }
 
+// serve runs a host on addr with its data in a folder, until stop is called.
+func serve(t *testing.T, addr, data string) (client *rivet.Client, at string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	listening := make(chan string, 1)
+	done := make(chan error, 1)
+	go func() {
+		done <- actor.Serve(ctx, actor.Registry{Rooms("")}, local.Dir(data), actor.Addr(addr),
+			actor.OnListen(func(a net.Addr) { listening <- a.String() }))
+	}()
+	select {
+	case at = <-listening:
+	case err := <-done:
+		cancel()
+		t.Fatal(err)
+	}
+	client, err := rivet.NewClient(rivet.WithEndpoint("http://" + at))
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	return client, at, func() {
+		t.Helper()
+		cancel()
+		if err := errors.Join(<-done, client.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What was said while a client was away, it tells when it is back, once.
+func TestChatHostRestarts(t *testing.T) {
+	data := t.TempDir()
+	bob, at, stop := serve(t, "localhost:0", data)
+	client, err := rivet.NewClient(rivet.WithEndpoint("http://" + at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	say := func(text string) {
+		t.Helper()
+		room := bob.GetOrCreate("chat", rivet.Key{"general"}, rivet.WithParams(Params{Name: "bob"}))
+		if _, err := Say.Call(t.Context(), room, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice := enter(t, t.Context(), client, Params{Name: "alice"})
+	alice.expect("here: alice")
+	say("one")
+	alice.hears("bob: one")
+	stop()
+	bob, _, stop = serve(t, at, data)
+	defer stop()
+	say("two")
+	alice.hears("bob: two")
+	alice.say("three")
+	alice.hears("alice: three")
+	alice.keyboard.Close()
+	for alice.screen.Scan() { // who came and left
+	}
+	if err := <-alice.done; err != nil {
+		t.Error(err)
+	}
+}
+
 // An interrupt ends the program while it waits for somebody to type.
 func TestChatInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	alice := enter(t, ctx, rooms(t, ""), Params{Name: "alice"})
+	alice := enter(t, ctx, rooms(t, "").Client(), Params{Name: "alice"})
 	alice.expect("here: alice")
 	cancel()
 	if err := <-alice.done; err != nil {
@@ -121,7 +200,7 @@ func TestChatInterrupted(t *testing.T) {
 // So does the end of the connection, and says why.
 func TestChatClosed(t *testing.T) {
 	host := rooms(t, "")
-	alice := enter(t, t.Context(), host, Params{Name: "alice"})
+	alice := enter(t, t.Context(), host.Client(), Params{Name: "alice"})
 	alice.expect("here: alice")
 	if err := host.Client().Close(); err != nil {
 		t.Fatal(err)
