@@ -14,8 +14,8 @@
 //
 //	go run ./interop/demo -serve
 //
-// only starts the servers, says what to set RIVET_ENDPOINT to, and waits; the
-// programs in examples run against it.
+// only starts the servers, says what to set RIVET_ENDPOINT to, and waits;
+// the examples without a host of their own run against it.
 package main
 
 import (
