@@ -32,6 +32,11 @@ type Conn struct {
 // ID names the connection. The client knows the same id.
 func (c *Conn) ID() string { return c.id }
 
+// Transient reports whether c belongs to a single request, over HTTP or a raw
+// WebSocket, and not to a client that is connected: it gets no events and ends
+// with the request. Presence counts the others.
+func (c *Conn) Transient() bool { return c.events == nil }
+
 // Request is the HTTP request that opened the connection, or that it belongs to.
 // Its body must not be read. It is nil in OnDisconnect for a connection that has
 // ended while the actor slept.
