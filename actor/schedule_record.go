@@ -32,6 +32,7 @@ type appointment struct {
 	// The rest is in memory only, guarded by schedule.mu.
 	due     time.Time // when it is looked at: at, or later after a refusal
 	running bool
+	again   *occasion // one that could not begin, and is tried again
 }
 
 // scheduleRecord is the version of the records.

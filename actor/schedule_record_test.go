@@ -100,3 +100,55 @@ func TestScheduleWithoutRoom(t *testing.T) {
 		}
 	})
 }
+
+// While the disk is slow the next run of an action may begin before the end of
+// the one before it is stored. Each time has one run all the same.
+func TestScheduleOverASlowDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, crash := journalOn(t, newShelf())
+		defer crash()
+		s := newSchedule(j, slog.New(slog.DiscardHandler))
+		s.setAlarm = func(context.Context, time.Time) error { return nil }
+		s.knows = func(string) bool { return true }
+		var mu sync.Mutex
+		var ran []string
+		began, most, now := time.Now(), 0, 0
+		var runs sync.WaitGroup
+		s.run = func(p *appointment, settle func(error) Batch, ended func()) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			ran = append(ran, time.Since(began).String())
+			now++
+			most = max(most, now)
+			runs.Go(func() {
+				<-time.After(500 * time.Millisecond) // the action
+				b := settle(nil)
+				mu.Lock()
+				now--
+				mu.Unlock()
+				<-time.After(700 * time.Millisecond) // the disk
+				_ = j.add(b).wait(t.Context())
+				ended()
+			})
+			return true
+		}
+		s.start()
+		if _, err := s.add(t.Context(), &appointment{name: "n", action: "a", every: time.Second, at: began.Add(time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(5250 * time.Millisecond)
+		s.mu.Lock()
+		if early := s.earliest(); !early.Equal(began.Add(5 * time.Second)) {
+			t.Errorf("a crash now would wake it for %v", early.Sub(began))
+		}
+		s.mu.Unlock()
+		s.pause()
+		runs.Wait()
+		synctest.Wait()
+		crash()
+		s.wait()
+		if got := strings.Join(ran, " "); got != "1s 2s 3s 4s 5s" || most != 1 || len(s.line) != 1 || len(s.begun) != 0 {
+			t.Errorf("it ran at %s, %d at a time; %d in line, %d begun", got, most, len(s.line), len(s.begun))
+		}
+	})
+}

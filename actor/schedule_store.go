@@ -38,10 +38,10 @@ type Schedule struct {
 	last   uint64 // the latest id
 	all    map[uint64]*appointment
 	names  map[string]*appointment
-	line   []*appointment             // those that do not run, by due and id
-	begun  map[*appointment]time.Time // what is not settled on disk, and since when it was to be
-	cancel func()                     // stops the timer
-	paused bool                       // nothing begins any more
+	line   []*appointment         // those that do not run, by due and id
+	begun  map[*occasion]struct{} // what is not settled on disk
+	cancel func()                 // stops the timer
+	paused bool                   // nothing begins any more
 
 	alarmTurn chan struct{} // who has put something in sets the alarm
 	alarm     time.Time     // what it is set to; guarded by alarmTurn
@@ -61,7 +61,7 @@ const retryRefused = time.Second
 func newSchedule(j *journal, log *slog.Logger) *Schedule {
 	return &Schedule{
 		journal: j, log: log,
-		all: make(map[uint64]*appointment), names: make(map[string]*appointment), begun: make(map[*appointment]time.Time),
+		all: make(map[uint64]*appointment), names: make(map[string]*appointment), begun: make(map[*occasion]struct{}),
 		paused: true, alarmTurn: make(chan struct{}, 1),
 	}
 }
@@ -141,33 +141,33 @@ func (s *Schedule) begin() {
 	s.beginning.Lock()
 	defer s.beginning.Unlock()
 	for now := time.Now(); ; {
-		p := s.next(now)
-		if p == nil {
+		o := s.next(now)
+		if o == nil {
 			return
 		}
-		ended := func() { s.ended(p) }
+		p, ended := o.p, func() { s.ended(o) }
 		switch {
 		case !s.knows(p.action):
 			s.log.Error("a scheduled action is gone", "action", p.action, "name", p.name)
-			s.lost(p, now)
-		case !s.run(p, func(err error) Batch { return s.settle(p, now, err) }, ended):
+			s.lost(o, now)
+		case !s.run(p, func(err error) Batch { return s.settle(o, now, err) }, ended):
 			ended()
 		}
 	}
 }
 
 // lost settles an entry whose action the program does not have any more.
-func (s *Schedule) lost(p *appointment, now time.Time) {
-	gone := s.journal.add(s.settle(p, now, ErrNoAction))
+func (s *Schedule) lost(o *occasion, now time.Time) {
+	gone := s.journal.add(s.settle(o, now, ErrNoAction))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.over {
-		s.owner.Go(func() { <-gone.done; s.ended(p) })
+		s.owner.Go(func() { <-gone.done; s.ended(o) })
 	}
 }
 
 // next takes what is due out of the line; with nil it has set the timer.
-func (s *Schedule) next(now time.Time) *appointment {
+func (s *Schedule) next(now time.Time) *occasion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.paused || len(s.line) == 0 || s.line[0].due.After(now) {
@@ -176,22 +176,34 @@ func (s *Schedule) next(now time.Time) *appointment {
 	}
 	p := s.line[0]
 	s.line = slices.Delete(s.line, 0, 1)
-	p.running = true
-	s.begun[p] = p.at
-	return p
+	o := p.again
+	if o == nil {
+		o = &occasion{p: p, at: p.at}
+	}
+	p.running, p.again = true, nil
+	s.begun[o] = struct{}{}
+	return o
+}
+
+// occasion is one time of an action: it lasts until its end is on disk, which
+// may be after the next one has begun.
+type occasion struct {
+	p       *appointment
+	at      time.Time // when it was to be
+	settled bool      // guarded by Schedule.mu
 }
 
 // ended comes when what settle has returned is on disk: only then may the alarm
 // be a later one. One that did not come to begin tries again.
-func (s *Schedule) ended(p *appointment) {
+func (s *Schedule) ended(o *occasion) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.running && s.all[p.id] == p {
-		p.running, p.due = false, time.Now().Add(retryRefused)
+	if p := o.p; !o.settled && s.all[p.id] == p {
+		p.running, p.again, p.due = false, o, time.Now().Add(retryRefused)
 		s.enter(p)
 		s.arm()
 	} else {
-		delete(s.begun, p)
+		delete(s.begun, o)
 	}
 	s.align()
 }
@@ -199,13 +211,14 @@ func (s *Schedule) ended(p *appointment) {
 // settle ends a run and returns what that changes in the store: a single entry
 // goes, a repeating one moves on. An action that failed as the actor stops runs
 // again.
-func (s *Schedule) settle(p *appointment, began time.Time, err error) Batch {
+func (s *Schedule) settle(o *occasion, began time.Time, err error) Batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if errors.Is(err, errStopping) {
 		return nil
 	}
-	p.running = false
+	p := o.p
+	o.settled, p.running = true, false
 	if s.all[p.id] != p { // cancelled or replaced
 		return nil
 	}
@@ -220,18 +233,14 @@ func (s *Schedule) settle(p *appointment, began time.Time, err error) Batch {
 		}
 		s.log.Error("a scheduled action has no next time", "name", p.name, "error", failed)
 	}
-	at := s.begun[p]
 	s.forget(p)
-	s.begun[p] = at // until that is on disk
 	return Batch{{Key: p.key()}}
 }
 
 // forget takes an entry out of all tables; mu is held.
 func (s *Schedule) forget(p *appointment) {
 	s.leave(p)
-	if !p.running {
-		delete(s.begun, p)
-	}
+	delete(s.begun, p.again)
 	delete(s.all, p.id)
 	if s.names[p.name] == p {
 		delete(s.names, p.name)
@@ -344,9 +353,9 @@ func (s *Schedule) named(name string) func() *appointment {
 // earliest is when the actor has to be awake next, zero for never; mu is held.
 // What runs counts until it is settled, since a crash would have it run again.
 func (s *Schedule) earliest() (t time.Time) {
-	for _, at := range s.begun {
-		if t.IsZero() || at.Before(t) {
-			t = at
+	for o := range s.begun {
+		if t.IsZero() || o.at.Before(t) {
+			t = o.at
 		}
 	}
 	if len(s.line) > 0 && (t.IsZero() || s.line[0].at.Before(t)) {
