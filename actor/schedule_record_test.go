@@ -152,3 +152,38 @@ func TestScheduleOverASlowDisk(t *testing.T) {
 		}
 	})
 }
+
+// The alarm of the generation before goes when what it was for has run, although
+// nobody had set it anew by then.
+func TestAlarmOfTheGenerationBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		for generation := range 2 {
+			j, crash := journalOn(t, s)
+			p := newSchedule(j, slog.New(slog.DiscardHandler))
+			alarms := make(chan time.Time, 10)
+			p.setAlarm = func(_ context.Context, at time.Time) error { alarms <- at; return nil }
+			p.knows = func(string) bool { return true }
+			if err := p.load(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			if generation == 0 {
+				if _, err := p.add(t.Context(), &appointment{action: "a", at: time.Now().Add(time.Hour)}); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				for one := range p.All() {
+					if _, err := p.Cancel(t.Context(), one.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+				synctest.Wait()
+				if len(alarms) == 0 || !(<-alarms).IsZero() {
+					t.Error("the alarm stays")
+				}
+			}
+			crash()
+			p.wait()
+		}
+	})
+}

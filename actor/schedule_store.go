@@ -45,7 +45,7 @@ type Schedule struct {
 
 	alarmTurn chan struct{} // who has put something in sets the alarm
 	alarm     time.Time     // what it is set to; guarded by alarmTurn
-	unknown   bool          // likewise: whether that took effect
+	unknown   bool          // likewise: it may be set to something else
 	aligning  bool          // somebody is about to set it; guarded by mu
 	also      time.Time     // when the actor is to wake for another reason; likewise
 	over      bool          // no goroutine begins any more; likewise
@@ -93,6 +93,7 @@ func (s *Schedule) load(ctx context.Context, store Store) error {
 		if err == nil {
 			s.enter(p)
 		}
+		s.unknown = true // the generation before has set it
 	}
 	return nil
 }

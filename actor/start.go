@@ -54,6 +54,9 @@ func (in *Instance) boot(starting context.Context) error {
 	if err := in.schedule.load(ctx, in.start.Lease); err != nil {
 		return err
 	}
+	if len(in.queues.all) > 0 {
+		in.schedule.unknown = true // the alarm may have been set for these
+	}
 	if f := in.b.hooks.createVars; f != nil {
 		if err := in.hook(ctx, "CreateVars", nil, func(sc *scope) (err error) {
 			in.vars, err = f(sc)
