@@ -117,11 +117,14 @@ func (p *places) fireAlarms() {
 			continue // when it sleeps its alarm is looked at again
 		}
 		pl.insist = true
-		if !pl.busy && !pl.alarmed {
+		busy := pl.busy
+		pl.kick()
+		// One that pauses after a failure is not being started, and takes no
+		// room from others.
+		if pl.busy && !busy && !pl.alarmed {
 			pl.alarmed = true
 			a.starting++
 		}
-		pl.kick()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -52,15 +53,19 @@ var errCursor = errors.New("local: bad cursor")
 type directory struct {
 	store *store
 	gone  int // how many are remembered; the store's changes alone use it
+	// recount says that gone may be wrong, as a change was not made after all.
+	recount atomic.Bool
 }
 
 func openDirectory(s *store) (*directory, error) {
 	d := &directory{store: s}
-	err := s.view(func(tx txn) error {
-		tx.scan(table(tableGone), tableEnd(tableGone), false, func(_, _ []byte) bool { d.gone++; return true })
-		return nil
-	})
+	err := s.view(func(tx txn) error { d.count(tx); return nil })
 	return d, err
+}
+
+func (d *directory) count(tx txn) {
+	d.gone = 0
+	tx.scan(table(tableGone), tableEnd(tableGone), false, func(_, _ []byte) bool { d.gone++; return true })
 }
 
 // getOrCreate returns the actor with that name and key, which it creates when
@@ -277,9 +282,20 @@ func (r *record) save(tx txn) error {
 	return tx.put(table(tableRecord, r.ID), data)
 }
 
-// bury takes away what an actor had, and remembers that it was. It belongs into
-// a change.
+// destroy takes away what an actor had, and remembers that it was. It is durable
+// when destroy returns.
+func (d *directory) destroy(ctx context.Context, id string) error {
+	err := d.store.update(ctx, func(tx txn) error { return d.bury(tx, id) })
+	if err != nil {
+		d.recount.Store(true)
+	}
+	return err
+}
+
 func (d *directory) bury(tx txn, id string) error {
+	if d.recount.Swap(false) {
+		d.count(tx)
+	}
 	rec, err := readRecord(tx, []byte(id))
 	if err != nil || !rec.DestroyedAt.IsZero() {
 		return err

@@ -33,6 +33,7 @@ type registry interface {
 	Public() (endpoint, namespace, token string)
 	Version() uint32
 	SendBuffer() int
+	SlowLink()
 }
 
 // actors is what the front uses of places.
@@ -89,7 +90,7 @@ func newFront(rt registry, p actors) *front {
 		links: make(map[*link]struct{}), open: make(map[*localConn]struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
-	f.slow.log = f.log
+	f.slow.log, f.slow.count = f.log, rt.SlowLink
 	return f
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ type fakeRegistry struct {
 	endpoint, namespace, token string
 	buffer                     int
 	log                        *slog.Logger
+	slow                       atomic.Int64
 }
 
 func (*fakeRegistry) Names() []string { return []string{"chat", "counter"} }
@@ -31,6 +33,7 @@ func (g *fakeRegistry) Log() *slog.Logger {
 	return g.log
 }
 func (g *fakeRegistry) Public() (string, string, string) { return g.endpoint, g.namespace, g.token }
+func (g *fakeRegistry) SlowLink()                        { g.slow.Add(1) }
 func (*fakeRegistry) Version() uint32                    { return 0 }
 func (g *fakeRegistry) SendBuffer() int {
 	if g.buffer == 0 {
@@ -45,7 +48,9 @@ type fakePlaces struct {
 	accept  func(l actor.Link) actor.Receiver // nil takes what comes and acks it
 	// block is what acquire waits for, nil for nothing.
 	block chan struct{}
-	fail  error // of everything
+	// opening is called in place of binding a new socket.
+	opening func(in instance, s socket)
+	fail    error // of everything
 
 	mu       sync.Mutex
 	records  []record
@@ -187,6 +192,10 @@ func (p *fakePlaces) open(id string, in instance, s socket) {
 	}
 	p.attached[s.ID()] = s
 	p.mu.Unlock()
+	if p.opening != nil {
+		p.opening(in, s)
+		return
+	}
 	s.bind(in.Open(s))
 }
 

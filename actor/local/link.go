@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rivet-go/rivet/actor"
@@ -102,8 +101,20 @@ func (l *link) read(early []byte) {
 		l.giveUp()
 	}
 	if actorID, opened := l.in.end(code, reason); opened {
-		l.in.pump(l)
-		l.f.places.detach(actorID, l.id)
+		l.left(actorID)
+	}
+}
+
+// left tells the actor that the link has ended. One that sleeps is woken to hear
+// of it, as the engine does.
+func (l *link) left(actorID string) {
+	l.in.pump(l)
+	l.f.places.detach(actorID, l.id)
+	l.in.mu.Lock()
+	wake := l.in.waits()
+	l.in.mu.Unlock()
+	if wake {
+		l.f.places.wake(actorID)
 	}
 }
 
@@ -169,11 +180,11 @@ func (f *front) forget(l *link) {
 	delete(f.links, l)
 }
 
-// cutLog counts sockets that were cut since their client does not read, and
-// logs that once while it goes on.
+// cutLog tells of sockets that were cut since their client does not read: counts
+// them for the host, and logs once while it goes on.
 type cutLog struct {
 	log   *slog.Logger
-	total atomic.Uint64
+	count func()
 
 	mu     sync.Mutex
 	quiet  time.Time // no line until then
@@ -184,7 +195,7 @@ type cutLog struct {
 const cutEpisode = 10 * time.Second
 
 func (c *cutLog) cut(actorID string, size int) {
-	c.total.Add(1)
+	c.count()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()

@@ -67,7 +67,7 @@ func (l *link) unbind() {
 	for in.pumping {
 		in.cond.Wait()
 	}
-	wake := len(in.kept) > in.head && !in.ended
+	wake := in.waits()
 	id := in.actorID
 	in.mu.Unlock()
 	if wake {
@@ -168,6 +168,18 @@ func (in *inbox) end(code int, reason string) (actorID string, opened bool) {
 	return in.actorID, in.opened
 }
 
+// waits reports whether there is something to bring to the next generation: what
+// was kept, or of a link that has ended only that. mu is locked.
+func (in *inbox) waits() bool {
+	switch {
+	case in.receiver != nil:
+		return false
+	case in.ended:
+		return !in.told
+	}
+	return len(in.kept) > in.head
+}
+
 // pump calls the receiver with what it has not got yet, unless somebody does
 // that already.
 func (in *inbox) pump(l *link) {
@@ -207,7 +219,7 @@ func (in *inbox) pump(l *link) {
 	}
 	in.pumping = false
 	in.cond.Broadcast()
-	id, wake := in.actorID, refused && in.receiver == nil && !in.ended
+	id, wake := in.actorID, refused && in.waits()
 	in.mu.Unlock()
 	if wake {
 		l.f.places.wake(id)

@@ -117,9 +117,11 @@ func (f *front) openLink(ctx context.Context, l *link, rt route, protocols []str
 		return nil // it has ended already
 	}
 	f.places.open(id, in, l)
-	if l.in.setOpened() {
-		l.in.pump(l)
-		f.places.detach(id, l.id)
+	switch ended, kept := l.in.setOpened(); {
+	case ended:
+		l.left(id)
+	case kept:
+		f.places.wake(id)
 	}
 	return nil
 }
@@ -136,11 +138,12 @@ func (in *inbox) found(actorID string) bool {
 	return !in.ended
 }
 
-// setOpened notes that the actor knows the link. True means that the link has
-// ended meanwhile: the caller tells.
-func (in *inbox) setOpened() bool {
+// setOpened notes that the actor knows the link, and reports what the caller has
+// to tell: that the link has ended meanwhile, or keeps messages for the next
+// generation, as this one began to stop.
+func (in *inbox) setOpened() (ended, kept bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.opened = true
-	return in.ended
+	return in.ended, in.waits()
 }

@@ -22,7 +22,6 @@ type outbox struct {
 	flushing  bool
 	stopped   bool // the reader has ended; only the close frame is still sent
 	deadline  time.Time
-	hurry     bool   // the deadline is not put off any more
 	closeWith []byte // the last frame, nil for none
 	closeSent bool
 	answered  bool // the client has sent its close frame
@@ -61,8 +60,8 @@ func (l *link) cut() {
 	const group = "guard.websocket_pending_limit_reached"
 	o.code, o.why, o.ours = int(ws.CloseInternalError), group, true
 	l.setClose(closeFrame(o.code, group+"#"+l.ray))
-	// What is being written has to be through soon.
-	o.hurry = true
+	// What is being written has to be through soon; the end of reading ends also
+	// the write of the close frame.
 	now := time.Now()
 	_ = l.conn.SetWriteDeadline(now.Add(linger))
 	_ = l.conn.SetReadDeadline(now.Add(2 * linger))
@@ -153,7 +152,7 @@ func (l *link) flush() {
 		batch, size, pong, last := o.frames, o.size, o.pong, o.closeWith
 		o.frames, o.spare, o.pong = o.spare, nil, nil
 		o.closeSent = last != nil
-		if now := time.Now(); !o.hurry && o.deadline.Sub(now) < writeTimeout/2 {
+		if now := time.Now(); o.deadline.Sub(now) < writeTimeout/2 {
 			o.deadline = now.Add(writeTimeout)
 			_ = l.conn.SetWriteDeadline(o.deadline)
 		}

@@ -363,7 +363,8 @@ func TestSlowClientIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines bytes.Buffer
 		p := &fakePlaces{}
-		f := newTestFront(t, &fakeRegistry{buffer: 1 << 20, log: slog.New(slog.NewTextHandler(&lines, nil))}, p)
+		g := &fakeRegistry{buffer: 1 << 20, log: slog.New(slog.NewTextHandler(&lines, nil))}
+		f := newTestFront(t, g, p)
 		frame := actor.NewFrame(false, make([]byte, 100<<10))
 		for n := range 3 {
 			rcv := &fakeReceiver{refuseAt: -1}
@@ -388,7 +389,7 @@ func TestSlowClientIsCut(t *testing.T) {
 			if _, err := io.Copy(io.Discard, c.conn); err != nil {
 				t.Error(err)
 			}
-			if got := f.slow.total.Load(); got != uint64(n+1) {
+			if got := g.slow.Load(); got != int64(n+1) {
 				t.Errorf("%d are counted", got)
 			}
 			if l.out.size != 0 || l.out.frames != nil {
@@ -702,6 +703,61 @@ func TestAClientThatGoesWhileItsActorWakes(t *testing.T) {
 		}
 		close(p.block)
 	})
+}
+
+// TestOpenedWhileItsActorStops holds that a message wakes the next generation
+// that comes when the link is unbound, but not yet known to be open.
+func TestOpenedWhileItsActorStops(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &fakePlaces{}
+			f := newTestFront(t, nil, p)
+			opened := make(chan struct{})
+			p.opening = func(in instance, s socket) {
+				in.Open(s)
+				s.unbind()
+				<-opened
+			}
+			c := dialPeer(t, f, connectURL, "rivet")
+			c.send(ws.OpText, "hello")
+			if leaves {
+				c.close(1000, "")
+			}
+			synctest.Wait()
+			if len(p.woken) != 0 {
+				t.Error("woken for a link that is not open")
+			}
+			close(opened)
+			synctest.Wait()
+			if len(p.woken) != 1 {
+				t.Errorf("leaves %v: woken %d times", leaves, len(p.woken))
+			}
+		})
+	}
+}
+
+// TestAClientThatLeavesWakesItsActor holds that an actor that sleeps hears of a
+// client that leaves, once.
+func TestAClientThatLeavesWakesItsActor(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &fakePlaces{}
+			f := newTestFront(t, nil, p)
+			rcv := &fakeReceiver{refuseAt: -1}
+			c, l := connected(t, f, p, rcv)
+			if !told {
+				l.unbind()
+			}
+			c.close(1000, "")
+			synctest.Wait()
+			if told {
+				l.unbind()
+			}
+			if got, want := len(p.woken), map[bool]int{false: 1, true: 0}[told]; got != want || len(p.detached) != 1 {
+				t.Errorf("told %v: woken %d times, detached %q", told, got, p.detached)
+			}
+		})
+	}
 }
 
 func TestMessagesBeforeTheActorIsAwake(t *testing.T) {

@@ -519,6 +519,47 @@ func TestAlarms(t *testing.T) {
 	})
 }
 
+// Actors that pause since they have failed keep no others from starting for their
+// alarms.
+func TestAlarmsOfActorsThatPause(t *testing.T) {
+	play(t, func(t *testing.T, p *places, s *stage, id string) {
+		due := time.Now().Add(20 * time.Second)
+		use(t, p, id)
+		if err := s.last().start.Lease.SetAlarm(t.Context(), due.Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		s.last().start.Lease.Sleep()
+		synctest.Wait()
+		for i := range maxAlarmStarts {
+			rec, err := p.create(t.Context(), spec{Name: "bad", Key: rivet.Key{fmt.Sprint(i)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			use(t, p, rec.ID)
+			if err := s.last().start.Lease.SetAlarm(t.Context(), due); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.mu.Lock()
+		s.onStart = func(start actor.Start) error {
+			if start.Name == "bad" {
+				return errors.New("bad")
+			}
+			s.note("good after %v", time.Since(due))
+			return nil
+		}
+		bad := s.players[1:]
+		s.mu.Unlock()
+		for _, b := range bad {
+			b.start.Lease.Failed(errors.New("bad"))
+		}
+		<-time.After(21 * time.Second)
+		if got := s.took(); !strings.Contains(got, "good after 1ms") {
+			t.Errorf("the actor was not started: %s", got[len(got)-100:])
+		}
+	})
+}
+
 // Alarms that are due when the host opens fire, and none is lost by a shutdown.
 func TestAlarmsAtOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
