@@ -282,9 +282,9 @@ func (r *record) save(tx txn) error {
 	return tx.put(table(tableRecord, r.ID), data)
 }
 
-// destroy takes away what an actor had, and remembers that it was. It is durable
-// when destroy returns.
-func (d *directory) destroy(ctx context.Context, id string) error {
+// remove takes away what an actor had, and remembers that it was. It is durable
+// when remove returns.
+func (d *directory) remove(ctx context.Context, id string) error {
 	err := d.store.update(ctx, func(tx txn) error { return d.bury(tx, id) })
 	if err != nil {
 		d.recount.Store(true)

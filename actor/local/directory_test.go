@@ -148,7 +148,7 @@ func TestGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			ids = append(ids, rec.ID)
-			if err := d.store.update(t.Context(), func(tx txn) error { return d.bury(tx, rec.ID) }); err != nil {
+			if err := d.remove(t.Context(), rec.ID); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -168,6 +168,51 @@ func TestGone(t *testing.T) {
 	}
 	if known != maxGone {
 		t.Errorf("%d are known", known)
+	}
+}
+
+// unwilling is a disk that fails to write while it is told so.
+type unwilling struct {
+	disk
+	fail bool
+}
+
+func (d *unwilling) update(f func(tx txn) error) error {
+	return d.disk.update(func(tx txn) error {
+		if err := f(tx); err != nil || !d.fail {
+			return err
+		}
+		return errors.New("disk full")
+	})
+}
+
+// Actors that could not be destroyed do not count as destroyed.
+func TestGoneWithAFullDisk(t *testing.T) {
+	file, err := openBolt(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := &unwilling{disk: file}
+	d := testDirectory(t, disk)
+	rec, err := d.create(t.Context(), spec{Name: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.fail = true
+	for range 3 {
+		if err := d.remove(t.Context(), rec.ID); err == nil || !strings.Contains(err.Error(), "disk full") {
+			t.Fatal(err)
+		}
+	}
+	disk.fail = false
+	if err := d.remove(t.Context(), rec.ID); err != nil {
+		t.Fatal(err)
+	}
+	if d.gone != 1 {
+		t.Errorf("%d count as destroyed", d.gone)
+	}
+	if err := d.store.close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -390,7 +390,7 @@ const maxUnsaved = 10
 // bury takes the actor away, with all that it had.
 func (pl *place) bury() {
 	p := pl.p
-	err := p.directory.destroy(p.ctx, pl.id)
+	err := p.directory.remove(p.ctx, pl.id)
 	for pause := minRestartPause; err != nil && p.ctx.Err() == nil; pause = min(2*pause, maxRestartPause) {
 		p.log.Error("cannot destroy an actor; trying again", "id", pl.id, "error", err, "pause", pause)
 		select {
@@ -399,7 +399,7 @@ func (pl *place) bury() {
 			p.cutShort(pl, err)
 			return
 		}
-		err = p.directory.destroy(p.ctx, pl.id)
+		err = p.directory.remove(p.ctx, pl.id)
 	}
 	if err != nil {
 		p.cutShort(pl, err)
