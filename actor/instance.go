@@ -192,6 +192,10 @@ func (in *Instance) inTurn(sc *scope, f func(*turn), changes bool) error {
 				return
 			}
 			defer close(done)
+			if ctx.Err() != nil {
+				failed = noTurn(context.Cause(ctx))
+				return
+			}
 			defer func() {
 				panicked = recover()
 				if changes {

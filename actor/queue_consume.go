@@ -108,7 +108,7 @@ func (in *Instance) consume(c *consumer) {
 				switch {
 				case in.running.Err() != nil:
 					if d != nil {
-						_ = in.queues.putBack(d, 0)
+						in.queues.untried(d)
 					}
 					return
 				case err != nil: // of the store
@@ -136,8 +136,10 @@ func pause(ctx context.Context, d time.Duration) {
 func (in *Instance) handleMessage(c *consumer, d *delivery) {
 	var v codec.Value
 	var gone *commit
+	tried := false
 	err := errEnded
 	waited := in.inTurn(&scope{ctx: in.ctx, in: in}, func(t *turn) {
+		tried = true
 		defer func() { // also when the handler ends its goroutine
 			in.endTurn(t)
 			if err == nil {
@@ -162,6 +164,8 @@ func (in *Instance) handleMessage(c *consumer, d *delivery) {
 		if err != nil {
 			in.log.Error("a message could not be completed, and will come again", "queue", c.queue, "id", d.id, "error", err)
 		}
+	case !tried: // it stops, and there was no turn
+		in.queues.untried(d)
 	case waited != nil, in.ctx.Err() != nil: // it stops; the message is the next generation's
 		_ = in.queues.putBack(d, 0)
 	default:

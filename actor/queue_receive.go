@@ -45,12 +45,12 @@ func (qs *queues) tryNext(ctx context.Context, name string) (*delivery, error) {
 // ends; then the error is its cause. blocking is called around a wait.
 func (qs *queues) next(ctx context.Context, name string, blocking func(wait func() error) error) (*delivery, error) {
 	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		d, err := qs.tryNext(ctx, name)
 		if d != nil || err != nil {
 			return d, err
-		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
 		}
 		err = blocking(func() (err error) {
 			d, err = qs.await(ctx, name)

@@ -305,6 +305,15 @@ func (qs *queues) putBack(d *delivery, after time.Duration) error {
 	return nil
 }
 
+// untried is putBack for a message that no handler has seen: this was no attempt.
+func (qs *queues) untried(d *delivery) {
+	qs.mu.Lock()
+	d.attempts--
+	qs.journal.add(Batch{{Key: queueKey(queueHeads, d.id), Value: d.appendHead(nil)}})
+	qs.mu.Unlock()
+	_ = qs.putBack(d, 0)
+}
+
 // setAside lets go of a message that cannot be delivered. It stays where it is,
 // for the next generation.
 func (qs *queues) setAside(d *delivery) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -448,5 +449,85 @@ func TestConsumeFaults(t *testing.T) {
 		if _, err := actor.New(actor.Registry{a}, actor.UseDriver(&bench{})); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// The loop over Messages ends with the Context, whatever else there is, and what
+// nobody has got counts no attempt.
+func TestMessagesEndWithTheContext(t *testing.T) {
+	var seen []string
+	a := worker(func(d *actor.Definition[ledger]) {
+		d.Run(func(c *actor.Context[ledger]) error {
+			for m, err := range actor.Messages(c, Jobs) {
+				if err != nil {
+					return err
+				}
+				seen = append(seen, fmt.Sprintf("%s#%d", m.Body.Name, m.Attempt()))
+				if err := m.Ack(context.WithoutCancel(c)); err != nil {
+					return err
+				}
+				if m.Body.Name == "b" {
+					<-c.Done()
+				}
+			}
+			return nil
+		})
+	})
+	eachTime(t, a, func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		for _, name := range []string{"a", "b", "c", "d"} {
+			sendHTTP(t, in, codec.JSON, "jobs", job{name}, false, 0)
+		}
+		synctest.Wait()
+		b.stop(t, in, actor.Sleeping)
+		if got := fmt.Sprint(seen); got != "[a#1 b#1]" {
+			t.Errorf("received %s", got)
+		}
+		b.stop(t, b.mustStart(t), actor.Sleeping)
+		in = b.mustStart(t)
+		synctest.Wait()
+		b.stop(t, in, actor.Sleeping)
+		if got := fmt.Sprint(seen); got != "[a#1 b#1 c#1 d#1]" {
+			t.Errorf("received %s", got)
+		}
+	})
+}
+
+// A message that a worker has taken and not begun with, as the actor stops, has
+// not been tried.
+func TestStopsAreNoAttempts(t *testing.T) {
+	for _, what := range []string{"the worker is busy", "the turn is held"} {
+		t.Run(what, func(t *testing.T) {
+			var seen []string
+			a := worker(func(d *actor.Definition[ledger]) {
+				actor.Handle(d, Poke, func(c *actor.Context[ledger], _ string) (string, error) { <-c.Done(); return "", nil })
+				actor.Consume(d, Jobs, func(c *actor.Context[ledger], j job) (string, error) {
+					if seen = append(seen, j.Name); j.Name == "wait" {
+						<-time.After(time.Second)
+					}
+					return "", nil
+				}, actor.MaxAttempts(1))
+			}, actor.StopGrace(2*time.Second))
+			eachTime(t, a, func(t *testing.T, b *bench) {
+				in := b.mustStart(t)
+				if what == "the turn is held" {
+					go callHTTP(in, "poke", `{"args":[""]}`)
+					synctest.Wait()
+				} else {
+					sendHTTP(t, in, codec.JSON, "jobs", job{"wait"}, false, 0)
+				}
+				sendHTTP(t, in, codec.JSON, "jobs", job{"a"}, false, 0)
+				synctest.Wait()
+				_ = in.Stop(t.Context(), actor.GoingAway)
+				for k, v := range b.data {
+					if k[0] == 5 && k[1] == 1 && v[5] != 0 {
+						t.Errorf("a message that waits has %d attempts", v[5])
+					}
+				}
+				if slices.Contains(seen, "a") || b.keys(5) != 2 {
+					t.Errorf("%q were handled, and %d keys are left", seen, b.keys(5))
+				}
+			})
+		})
 	}
 }
