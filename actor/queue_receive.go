@@ -117,18 +117,22 @@ func (qs *queues) deliver(ctx context.Context, m *queued, release func()) (*deli
 			release()
 			return nil, fmt.Errorf("actor: read a message of queue %q: %w", m.queue, err)
 		}
-		if body = found[0]; body == nil {
-			qs.log.Error("a queue message is lost", "error", fmt.Errorf("actor: the stored queue message %d is damaged: it has no body", m.id))
-			release()
-			return nil, nil
-		}
+		body = found[0]
+		has = body != nil
 	}
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
-	if qs.all[m.id] != m { // it was discarded meanwhile
+	switch {
+	case qs.all[m.id] != m: // it was discarded meanwhile
+		release()
+		return nil, nil
+	case !has:
+		qs.log.Error("a queue message is lost", "error", fmt.Errorf("actor: the stored queue message %d is damaged: it has no body", m.id))
+		m.aside = true
 		release()
 		return nil, nil
 	}
+	m.held = true
 	m.attempts++
 	// Nobody waits for this one: at worst a crash makes the count too low.
 	qs.journal.add(Batch{{Key: queueKey(queueHeads, m.id), Value: m.appendHead(nil)}})

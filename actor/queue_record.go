@@ -34,6 +34,8 @@ type queued struct {
 	body   []byte // where hasBody says so; otherwise it is on disk
 	inRAM  bool
 	answer chan codec.Value // takes the completion for a sender that waits
+	held   bool             // it is delivered
+	aside  bool             // it is set aside
 }
 
 // queueRecord is the version of the records, their first byte.

@@ -284,7 +284,7 @@ func (qs *queues) putBack(d *delivery, after time.Duration) error {
 	if d.settled {
 		return ErrSettled
 	}
-	d.settled = true
+	d.settled, d.held = true, false
 	defer d.release()
 	switch {
 	case qs.closing != nil:
@@ -319,7 +319,7 @@ func (qs *queues) untried(d *delivery) {
 func (qs *queues) setAside(d *delivery) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
-	d.settled = true
+	d.settled, d.held, d.aside = true, false, true
 	d.release()
 }
 
@@ -327,7 +327,7 @@ func (qs *queues) setAside(d *delivery) {
 func (qs *queues) discard(ctx context.Context, id MessageID) (bool, error) {
 	qs.mu.Lock()
 	m := qs.all[id]
-	if m == nil || qs.closing != nil {
+	if m == nil || m.held || qs.closing != nil {
 		defer qs.mu.Unlock()
 		return false, qs.closing
 	}
@@ -349,16 +349,20 @@ func (qs *queues) discard(ctx context.Context, id MessageID) (bool, error) {
 }
 
 // backlog is when the first message of a queue is or becomes ready, zero if
-// there is none.
+// there is none. What is delivered counts: it is in the queue until completed.
 func (qs *queues) backlog(name string) (t time.Time) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
-	if q := qs.byName[name]; q != nil && len(q.ready) > 0 {
-		return q.ready[0].at
-	}
-	for id, p := range qs.pauses {
-		if qs.all[id].queue == name && (t.IsZero() || p.until.Before(t)) {
-			t = p.until
+	for id, m := range qs.all {
+		if m.queue != name || m.aside {
+			continue
+		}
+		at := m.at
+		if p, ok := qs.pauses[id]; ok {
+			at = p.until
+		}
+		if t.IsZero() || at.Before(t) {
+			t = at
 		}
 	}
 	return t

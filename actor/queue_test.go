@@ -531,3 +531,56 @@ func TestStopsAreNoAttempts(t *testing.T) {
 		})
 	}
 }
+
+// A message in somebody's hands is not discarded, and stays one of the queue.
+func TestDiscardOfWhatIsHandled(t *testing.T) {
+	const Other = rivet.Queue[job, rivet.None]("other")
+	a := worker(func(d *actor.Definition[ledger]) {
+		actor.Consume(d, Other, func(*actor.Context[ledger], job) (rivet.None, error) { return rivet.None{}, nil })
+		actor.Handle(d, Poke, func(c *actor.Context[ledger], _ string) (string, error) {
+			m, err := actor.TryNext(c, Jobs)
+			if err != nil {
+				return "", err
+			}
+			gone, err := actor.Discard(c, m.ID())
+			return fmt.Sprint(gone, err, m.Release(time.Minute)), nil
+		})
+	}, actor.NoSleep())
+	eachTime(t, a, func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		sendHTTP(t, in, codec.JSON, "jobs", job{"a"}, false, 0)
+		if w := callHTTP(in, "poke", `{"args":[""]}`); w.Body.String() != `{"output":"false <nil> <nil>"}` {
+			t.Error(w.Body)
+		}
+		b.stop(t, in, actor.Sleeping)
+		if n := b.keys(5); n != 2 {
+			t.Errorf("%d keys of messages are left, want 2", n)
+		}
+	})
+}
+
+// A handler that does not end in time keeps its message from being seen as done:
+// the actor wakes up for it.
+func TestConsumeWakesForWhatIsHandled(t *testing.T) {
+	stuck := make(chan struct{})
+	a := worker(func(d *actor.Definition[ledger]) {
+		actor.Consume(d, Jobs, func(c *actor.Context[ledger], j job) (string, error) {
+			return "", c.Await(func() error { <-stuck; return nil })
+		})
+	}, actor.StopGrace(time.Second))
+	synctest.Test(t, func(t *testing.T) {
+		stuck = make(chan struct{})
+		b := newBench(t, a)
+		in := b.mustStart(t)
+		sendHTTP(t, in, codec.JSON, "jobs", job{"a"}, false, 0)
+		synctest.Wait()
+		sent := time.Now()
+		if err := in.Stop(t.Context(), actor.GoingAway); err == nil {
+			t.Error("what still runs is no error")
+		}
+		if !b.alarmAt().Equal(sent) {
+			t.Errorf("the alarm is %v, want %v", b.alarmAt(), sent)
+		}
+		close(stuck)
+	})
+}
