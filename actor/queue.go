@@ -230,14 +230,15 @@ func (sc *scope) idly(wait func() error) error {
 
 // idleness is that of Run while any of its goroutines waits for a message.
 type idleness struct {
-	mu sync.Mutex
-	n  int
+	mu   sync.Mutex
+	n    int
+	over bool // it does not count as idle any more
 }
 
 func (i *idleness) begin(a *activity) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.n++; i.n == 1 {
+	if i.n++; i.n == 1 && !i.over {
 		a.release()
 	}
 }
@@ -245,7 +246,17 @@ func (i *idleness) begin(a *activity) {
 func (i *idleness) end(a *activity) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.n--; i.n == 0 {
+	if i.n--; i.n == 0 && !i.over {
 		a.more()
 	}
+}
+
+// stop ends all idleness: a Run that is told to end has things to put away.
+func (i *idleness) stop(a *activity) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.n > 0 && !i.over {
+		a.more()
+	}
+	i.over = true
 }

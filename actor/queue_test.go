@@ -584,3 +584,29 @@ func TestConsumeWakesForWhatIsHandled(t *testing.T) {
 		close(stuck)
 	})
 }
+
+// A Run that waits for a message when the actor is to stop has the time to put
+// away what it has.
+func TestRunPutsAwayAfterItWaited(t *testing.T) {
+	eachTime(t, worker(func(d *actor.Definition[ledger]) {
+		d.Run(func(c *actor.Context[ledger]) error {
+			for _, err := range actor.Messages(c, Jobs) {
+				return err
+			}
+			<-time.After(time.Second)
+			if err := c.Update(func(s *ledger) { s.Done = append(s.Done, "put away") }); err != nil {
+				t.Error(err)
+			}
+			return nil
+		})
+	}), func(t *testing.T, b *bench) {
+		in := b.mustStart(t)
+		synctest.Wait()
+		b.stop(t, in, actor.Sleeping)
+		in = b.mustStart(t)
+		defer b.stop(t, in, actor.Sleeping)
+		if got := did(t, in); got != `["put away"]` {
+			t.Errorf("the state is %s", got)
+		}
+	})
+}

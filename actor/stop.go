@@ -36,6 +36,7 @@ func (in *Instance) Stop(ctx context.Context, reason StopReason) error {
 
 func (in *Instance) stop(ctx context.Context, reason StopReason) error {
 	in.awake.close()
+	in.runIdle.stop(&in.awake)
 	in.cancelRun(errStopping)
 	if reason == Lost { // first of all: no hook runs of what ends now
 		in.turns.close(errStopping)
