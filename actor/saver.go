@@ -83,13 +83,13 @@ func (s *saver) drop() {
 }
 
 // settled says that what was touched is being stored, and returns whether
-// anything was since the last time.
-func (s *saver) settled() bool {
+// anything was since the last time, and whether nothing is to be stored at all.
+func (s *saver) settled() (touched, dropped bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	was := s.touched
+	touched = s.touched
 	s.touched = false
-	return was
+	return touched, s.dropped
 }
 
 // differs reports, in a turn, whether the state is another one than when it was

@@ -175,12 +175,16 @@ func (in *Instance) end(ctx context.Context, cause error, grace time.Duration) e
 }
 
 // leftover stores what a handler has changed that came back after the last turn,
-// when nothing runs any more.
+// when nothing runs any more, and what is on its way with nobody to wait for it.
 func (in *Instance) leftover() error {
-	if !in.saver.settled() {
+	touched, dropped := in.saver.settled()
+	if dropped {
 		return nil
 	}
-	c, err := in.saver.save()
+	c, err := in.journal.add(nil), error(nil)
+	if touched {
+		c, err = in.saver.save()
+	}
 	if err == nil {
 		err = c.wait(in.journal.ctx)
 	}
