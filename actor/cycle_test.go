@@ -190,3 +190,45 @@ func TestForeignChains(t *testing.T) {
 		b.stop(t, in, actor.Sleeping)
 	})
 }
+
+// A message to a queue of the actor itself waits for the turn it is sent in when
+// a guard looks at it, or its sender waits for a worker.
+func TestQueueCycles(t *testing.T) {
+	const (
+		guarded = rivet.Queue[int, int]("guarded")
+		worked  = rivet.Queue[int, int]("worked")
+	)
+	a := actor.Define("q", func(d *actor.Definition[S]) {
+		actor.CanPublish(d, guarded, func(sctx) (bool, error) { return true, nil })
+		actor.Consume(d, worked, func(_ sctx, n int) (int, error) { return n + 1, nil })
+		self := func(c sctx) *rivet.Handle { return c.Client().GetOrCreate("q", c.Key()) }
+		on(d, "guarded", func(c sctx, n int) (int, error) { return 0, guarded.Send(c, self(c), n) })
+		on(d, "worked", func(c sctx, n int) (int, error) { return 0, worked.Send(c, self(c), n) })
+		on(d, "waits", func(c sctx, n int) (int, error) {
+			return worked.SendWait(c, self(c), n)
+		})
+		on(d, "awaits", func(c sctx, n int) (got int, err error) {
+			err = c.Await(func() error {
+				got, err = worked.SendWait(c, self(c), n)
+				return err
+			})
+			return got, err
+		})
+	})
+	synctest.Test(t, func(t *testing.T) {
+		h := host(t, a).GetOrCreate("q", rivet.Key{"k"})
+		for name, want := range map[string]string{
+			"guarded": "0 cycle", "waits": "0 cycle", "worked": "0", "awaits": "2",
+		} {
+			begun := time.Now()
+			n, err := rivet.Action[int, int](name).Call(t.Context(), h, 1)
+			got := fmt.Sprint(n)
+			if err != nil {
+				got += " cycle"
+			}
+			if d := time.Since(begun); got != want || d > time.Second {
+				t.Errorf("%s: %s, %v after %v", name, got, err, d)
+			}
+		}
+	})
+}

@@ -3,6 +3,7 @@ package actor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rivet-go/rivet"
@@ -94,6 +95,11 @@ func Consume[S, T, R any](d *Definition[S], q rivet.Queue[T, R], f func(*Context
 		return m.answer(r)
 	}
 	d.b.consumers = append(d.b.consumers, c)
+}
+
+// consumes reports whether Consume handles a queue.
+func (b *blueprint) consumes(queue string) bool {
+	return slices.ContainsFunc(b.consumers, func(c *consumer) bool { return c.queue == queue })
 }
 
 // consume starts the workers of a consumer. They end when the actor is to stop,

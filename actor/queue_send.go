@@ -94,7 +94,14 @@ func (x *exchange) queue(name string) {
 		x.fail(errMalformed)
 		return
 	}
-	x.connect("queue "+name, func(c *Conn) {
+	what := "queue(" + name + ")"
+	x.connect(what, func(c *Conn) {
+		if in.b.queues[name] != nil || send.Wait && in.b.consumes(name) { // which take turns
+			if err := in.lasting(chainOf(x.r.Header), what); err != nil {
+				x.fail(err)
+				return
+			}
+		}
 		ctx, cancel := context.WithCancelCause(x.r.Context())
 		defer cancel(context.Canceled)
 		defer context.AfterFunc(in.ctx, func() { cancel(errStopping) })()
