@@ -3,6 +3,7 @@ package actor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -121,7 +122,7 @@ func (j *journal) apply(b Batch) error {
 		return nil
 	}
 	if j.ctx.Err() != nil {
-		return context.Cause(j.ctx) // what is given up must not follow what was
+		return j.over() // what is given up must not follow what was
 	}
 	for pause := minWritePause; ; pause = min(2*pause, maxWritePause) {
 		err := j.store.Apply(j.ctx, b)
@@ -132,9 +133,18 @@ func (j *journal) apply(b Batch) error {
 		select {
 		case <-time.After(pause):
 		case <-j.ctx.Done():
-			return errors.Join(err, context.Cause(j.ctx))
+			return errors.Join(err, j.over())
 		}
 	}
+}
+
+// over is the error of what was given up: the generation has ended, and why.
+func (j *journal) over() error {
+	cause := context.Cause(j.ctx)
+	if errors.Is(cause, ErrLeaseEnded) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ErrLeaseEnded, cause)
 }
 
 func (b Batch) size() (n int) {

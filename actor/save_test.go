@@ -410,3 +410,20 @@ func TestFailureIsNotRolledBack(t *testing.T) {
 		want(t, ask(b.mustStart(t), "get", 0), "6")
 	})
 }
+
+// Who still has the KV of a generation that is over is told so.
+func TestKVOfAGenerationThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kv *actor.KV
+		b := newBench(t, define(func(d *actor.Definition[S]) {
+			d.OnWake(func(c sctx) error { kv = c.KV(); return nil })
+		}))
+		b.stop(t, b.mustStart(t), actor.Sleeping)
+		if err := kv.Put(t.Context(), "a", nil); !errors.Is(err, actor.ErrLeaseEnded) {
+			t.Errorf("Put: %v", err)
+		}
+		if n := b.keys(4); n != 0 {
+			t.Errorf("%d keys were put all the same", n)
+		}
+	})
+}
