@@ -35,7 +35,9 @@ func Except(conns ...*Conn) SendOption {
 func Broadcast[T any](c Owned, e rivet.Event[T], v T, opts ...SendOption) error {
 	var s sending
 	for _, o := range opts {
-		o.applySend(&s)
+		if o != nil {
+			o.applySend(&s)
+		}
 	}
 	return c.instance().broadcast(string(e), func() []any { return codec.Args(v) }, s.except)
 }

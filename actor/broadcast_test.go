@@ -299,3 +299,13 @@ func TestSecretsStayOutOfLogs(t *testing.T) {
 		}
 	})
 }
+
+// TestOptionsThatAreNil: nil is no option, here as everywhere.
+func TestOptionsThatAreNil(t *testing.T) {
+	b := newBench(t, define(func(d *actor.Definition[S]) {
+		on(d, "say", func(c sctx, n int) (int, error) { return n, actor.Broadcast(c, CountChanged, n, nil) }, nil)
+	}, nil), nil)
+	in := b.mustStart(t)
+	defer b.stop(t, in, actor.Sleeping)
+	want(t, ask(in, "say", 1), "1")
+}

@@ -129,7 +129,10 @@ func (c *call) suspect() {
 	}
 }
 
-// who names an action of this actor for people.
-func (in *Instance) who(action string) string {
-	return in.start.Name + "[" + strings.Join(in.start.Key, ",") + "]." + action
+// name names this actor for people.
+func (in *Instance) name() string {
+	return in.start.Name + "[" + strings.Join(in.start.Key, ",") + "]"
 }
+
+// who names an action of this actor for people.
+func (in *Instance) who(action string) string { return in.name() + "." + action }

@@ -495,6 +495,27 @@ func TestPlainConnectionStays(t *testing.T) {
 	})
 }
 
+// TestConnectionOfAProgramWithoutState: a connection that has no state, as the
+// program made none then, connects again, so that handlers find one.
+func TestConnectionOfAProgramWithoutState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := newBench(t, counter())
+		in := before.mustStart(t)
+		s := newSocket("s", "/connect")
+		in.Open(s)
+		synctest.Wait()
+		before.stop(t, in, actor.Sleeping)
+		var rm room
+		b := newBench(t, rm.define())
+		b.data = before.data
+		in = b.mustStart(t, s)
+		if in.Restored("s") != nil {
+			t.Error("it was restored without a state")
+		}
+		b.stop(t, in, actor.Destroying)
+	})
+}
+
 // TestDamagedConnections: what does not decode costs that connection, not the
 // actor, and its end is told.
 func TestDamagedConnections(t *testing.T) {

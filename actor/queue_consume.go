@@ -222,7 +222,7 @@ func (in *Instance) park(ctx context.Context) error {
 		}
 	}
 	if err := in.schedule.park(ctx, first); err != nil {
-		return fmt.Errorf("actor: stop %s: %w", in.who(""), err)
+		return fmt.Errorf("actor: stop %s: %w", in.name(), err)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func (rt *Runtime) start(ctx context.Context, s Start) (*Instance, error) {
 		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 			err = errors.Join(err, context.Cause(ctx))
 		}
-		return nil, fmt.Errorf("actor: start %s: %w", in.who(""), err)
+		return nil, fmt.Errorf("actor: start %s: %w", in.name(), err)
 	}
 	return in, nil
 }
@@ -184,7 +184,7 @@ func (in *Instance) restoreConns(ctx context.Context) (gone []*Conn, err error) 
 			id: string(e.Key[1:]), enc: codec.Encoding(s.Encoding), in: in, link: link, stored: fingerprint(e.Value),
 			params: codec.RawValue(codec.JSON, s.Params), events: make(map[string]struct{}),
 		}
-		if h := in.b.hooks.connState; h != nil && len(s.State) > 0 {
+		if h := in.b.hooks.connState; h != nil { // also for none, of a program without
 			state, err := h.decode(s.State)
 			if err != nil { // its client connects again
 				in.log.Error("the stored state of a connection does not decode; the connection is ended", "error", err)

@@ -30,7 +30,7 @@ func (in *Instance) Stop(ctx context.Context, reason StopReason) error {
 	case <-in.stopped:
 		return in.stopErr
 	case <-ctx.Done():
-		return fmt.Errorf("actor: stop %s: %w", in.who(""), context.Cause(ctx))
+		return fmt.Errorf("actor: stop %s: %w", in.name(), context.Cause(ctx))
 	}
 }
 
@@ -112,13 +112,13 @@ func (in *Instance) lastTurn(ctx context.Context, reason StopReason) error {
 		if !late.CompareAndSwap(false, true) {
 			what = name + " does not end"
 		}
-		return fmt.Errorf("actor: stop %s: %s: %w", in.who(""), what, context.Cause(ctx))
+		return fmt.Errorf("actor: stop %s: %s: %w", in.name(), what, context.Cause(ctx))
 	}
 	if err == nil && last != nil {
 		err = last.wait(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("actor: stop %s: save: %w", in.who(""), err)
+		return fmt.Errorf("actor: stop %s: save: %w", in.name(), err)
 	}
 	return nil
 }
@@ -171,7 +171,7 @@ func (in *Instance) end(ctx context.Context, cause error, grace time.Duration) e
 	}
 	// Whatever is left has no Lease soon; what it wanted to write is lost.
 	in.journal.cancel(cause)
-	return fmt.Errorf("actor: stop %s: something still runs", in.who(""))
+	return fmt.Errorf("actor: stop %s: something still runs", in.name())
 }
 
 // leftover stores what a handler has changed that came back after the last turn,
@@ -189,7 +189,7 @@ func (in *Instance) leftover() error {
 		err = c.wait(in.journal.ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("actor: stop %s: save: %w", in.who(""), err)
+		return fmt.Errorf("actor: stop %s: save: %w", in.name(), err)
 	}
 	return nil
 }
