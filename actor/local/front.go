@@ -71,6 +71,7 @@ type front struct {
 	sockets sync.WaitGroup
 	calls   sync.WaitGroup // of clients in this process
 	slow    cutLog
+	blind   sync.Once // the log tells that there can be no WebSockets
 
 	mu     sync.Mutex
 	closed bool

@@ -33,6 +33,7 @@ var (
 	errInternal         = gatewayError("core", "internal_error", "An internal error occurred", nil)
 	errGoingAway        = gatewayError("guard", "service_unavailable", "The host is shutting down.", nil)
 	errNoWebSocket      = gatewayError("guard", "websocket_not_supported", "WebSocket is not supported here.", nil)
+	errNoHijacker       = gatewayError("guard", "websocket_not_supported", "WebSocket is not supported here: the server does not let go of the connection.", nil)
 	errTooLarge         = tooLarge(maxBody)
 )
 

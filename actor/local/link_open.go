@@ -39,6 +39,13 @@ func offered(h http.Header) (protocols []string) {
 // handshake succeeds in any case: what is wrong is told in a close frame, as
 // browsers show their pages nothing else.
 func (f *front) serveSocket(w http.ResponseWriter, r *http.Request, ray string) {
+	if !hijackable(w) {
+		f.blind.Do(func() {
+			f.log.Warn("cannot answer WebSockets: what is between net/http and the host, such as http.TimeoutHandler, hides http.Hijacker, or the request is of HTTP/2")
+		})
+		f.refuse(w, r, errNoHijacker)
+		return
+	}
 	protocols := offered(r.Header)
 	rt := routeOf(r, true, protocols)
 	header := http.Header{gateway.HeaderRayID: {ray}}
@@ -64,6 +71,20 @@ func (f *front) serveSocket(w http.ResponseWriter, r *http.Request, ray string) 
 	if err := f.openLink(ctx, l, rt, protocols); err != nil && ctx.Err() == nil {
 		e := f.errorOf(ctx, err)
 		l.shut(int(ws.CloseInternalError), e.Group+"."+e.Code+"#"+ray)
+	}
+}
+
+// hijackable reports whether http.ResponseController can take the connection over.
+func hijackable(w http.ResponseWriter) bool {
+	for {
+		switch v := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return false
+		}
 	}
 }
 
