@@ -216,7 +216,7 @@ func TestManyConnections(t *testing.T) {
 			return by, actor.Broadcast(c, countChanged, by)
 		})
 	})})
-	const many = 1000
+	const many = 500
 	client := host.Client()
 	for _, actors := range []int{1, many} {
 		conns := make([]*conn.Conn, many)
