@@ -39,13 +39,6 @@ func offered(h http.Header) (protocols []string) {
 // handshake succeeds in any case: what is wrong is told in a close frame, as
 // browsers show their pages nothing else.
 func (f *front) serveSocket(w http.ResponseWriter, r *http.Request, ray string) {
-	if !hijackable(w) {
-		f.blind.Do(func() {
-			f.log.Warn("cannot answer WebSockets: what is between net/http and the host, such as http.TimeoutHandler, hides http.Hijacker, or the request is of HTTP/2")
-		})
-		f.refuse(w, r, errNoHijacker)
-		return
-	}
 	protocols := offered(r.Header)
 	rt := routeOf(r, true, protocols)
 	header := http.Header{gateway.HeaderRayID: {ray}}
@@ -54,6 +47,14 @@ func (f *front) serveSocket(w http.ResponseWriter, r *http.Request, ray string) 
 	}
 	if !f.enter(&f.sockets) {
 		f.refuse(w, r, errGoingAway)
+		return
+	}
+	if !hijackable(w) {
+		f.sockets.Done()
+		f.blind.Do(func() {
+			f.log.Warn("cannot answer WebSockets: what is between net/http and the host, such as http.TimeoutHandler, hides http.Hijacker, or the request is of HTTP/2")
+		})
+		f.refuse(w, r, errNoHijacker)
 		return
 	}
 	hs, err := ws.Accept(w, r, ws.AcceptConfig{Protocol: func([]string) string { return subprotocol }, Header: header})
