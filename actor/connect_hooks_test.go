@@ -268,6 +268,25 @@ func TestMalformedParams(t *testing.T) {
 	})
 }
 
+// TestParamsOfBrowsers: in a header fetch writes characters up to U+00FF as one
+// byte each, other programs as UTF-8, and those in the know as ASCII.
+func TestParamsOfBrowsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n notes
+		b := newBench(t, guardedActor(&n, &rejection{}))
+		in := b.mustStart(t)
+		defer b.stop(t, in, actor.Sleeping)
+		for _, params := range []string{"{\"name\":\"Zo\xeb \xff\"}", `{"name":"Zoë ÿ"}`, `{"name":"Zo\u00eb \u00ff"}`} {
+			if w := serve(in, "POST", "/action/hit", "{}", "X-Rivet-Conn-Params", params); w.Code != 200 {
+				t.Errorf("%q: %s", params, answer(w))
+			}
+			if seen := fmt.Sprint(n.take()); !strings.Contains(seen, "state=Zoë ÿ") {
+				t.Errorf("%q: %s", params, seen)
+			}
+		}
+	})
+}
+
 // TestHookOfBusyActor: an actor whose turn is taken admits connections all the
 // same when there is no OnConnect, and otherwise only for so long.
 func TestHookOfBusyActor(t *testing.T) {

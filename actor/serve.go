@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/rivet-go/rivet/codec"
 )
@@ -147,7 +148,17 @@ func headerParams(h http.Header) (codec.Value, error) {
 	if len(values) != 1 || !json.Valid([]byte(values[0])) {
 		return codec.Value{}, errMalformed
 	}
-	return codec.RawValue(codec.JSON, []byte(values[0])), nil
+	text := []byte(values[0])
+	if !utf8.Valid(text) {
+		// JavaScript's fetch sends each character up to U+00FF as the byte of that
+		// number. RivetKit 2.3.19 takes such params for none.
+		runes := make([]rune, len(text))
+		for i, b := range text {
+			runes[i] = rune(b)
+		}
+		text = []byte(string(runes))
+	}
+	return codec.RawValue(codec.JSON, text), nil
 }
 
 func (x *exchange) action(name string) {
