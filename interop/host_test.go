@@ -87,6 +87,11 @@ func play(t *testing.T, legacy bool, endpoint string, enc codec.Encoding) map[st
 		t.Error(err)
 		return nil
 	}
+	return transcript(t, endpoint, text)
+}
+
+// transcript reads what a client saw at an endpoint.
+func transcript(t *testing.T, endpoint string, text []byte) map[step]string {
 	steps := make(map[step]string)
 	for line := range bytes.Lines(text) {
 		var l struct {
