@@ -25,16 +25,28 @@ type KV struct {
 	journal *journal
 }
 
-// LimitError is what does not fit into the store. Nothing of it was stored.
+// LimitError is what does not fit into the store. Nothing of it was stored. A
+// client whose action fails with that of a KV's key or value is told so, as
+// RivetKit does, with kv.key_too_large and kv.value_too_large.
 type LimitError struct {
 	What  string // such as "key" or "value"
 	Size  int    // in bytes, or changes for a batch with too many
 	Limit int
 	Unit  string // "bytes" or "changes"
+
+	reply *reply // what a client is told, nil for what is none of its business
 }
 
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("actor: a %s of %d %s is over the limit of %d", e.What, e.Size, e.Unit, e.Limit)
+}
+
+// Unwrap returns what a client is told, a *rivet.Error inside.
+func (e *LimitError) Unwrap() error {
+	if e.reply == nil {
+		return nil
+	}
+	return e.reply
 }
 
 func tooLong(what string, size, limit int) error {
@@ -44,8 +56,18 @@ func tooLong(what string, size, limit int) error {
 	return &LimitError{What: what, Size: size, Limit: limit, Unit: "bytes"}
 }
 
+// tooLongForKV is tooLong for a key or value of a KV.
+func tooLongForKV(what string, size, limit int) error {
+	if size <= limit {
+		return nil
+	}
+	told := fault("kv", what+"_too_large", fmt.Sprintf("KV %s too large (%d bytes). Limit is %d bytes.", what, size, limit),
+		map[string]int{"size": size, "limit": limit})
+	return &LimitError{What: what, Size: size, Limit: limit, Unit: "bytes", reply: told}
+}
+
 func kvKey(key string) ([]byte, error) {
-	if err := tooLong("key", len(key), MaxKVKey); err != nil {
+	if err := tooLongForKV("key", len(key), MaxKVKey); err != nil {
 		return nil, err
 	}
 	return append(append(make([]byte, 0, 1+len(key)), keyUser), key...), nil
@@ -137,7 +159,7 @@ type KVRange struct {
 // bounds are the keys in the store that r spans; empty when it spans none.
 func (r KVRange) bounds() (from, to []byte, empty bool, err error) {
 	for _, key := range []string{r.Prefix, r.From, r.To} {
-		if err := tooLong("key", len(key), MaxKVKey); err != nil {
+		if err := tooLongForKV("key", len(key), MaxKVKey); err != nil {
 			return nil, nil, false, err
 		}
 	}
@@ -195,7 +217,7 @@ type KVBatch struct {
 func (b *KVBatch) Put(key string, value []byte) {
 	k, err := kvKey(key)
 	if err == nil {
-		err = tooLong("value", len(value), MaxValue)
+		err = tooLongForKV("value", len(value), MaxValue)
 	}
 	// An empty value is one, where Change understands nil as none.
 	b.add(Change{Key: k, Value: append([]byte{}, value...)}, err)

@@ -123,6 +123,14 @@ func TestKVLimits(t *testing.T) {
 		} else if limit.Size <= limit.Limit {
 			t.Errorf("%s: %+v", name, limit)
 		}
+		// What a client is told of it.
+		want := "kv." + limit.What + "_too_large"
+		if limit.What == "batch" {
+			want = "rivetkit.internal_error"
+		}
+		if e, _ := describe(err); e.Group+"."+e.Code != want || limit.What != "batch" && e.Metadata.IsUndefined() {
+			t.Errorf("%s: a client gets %v, want %s", name, e, want)
+		}
 	}
 	if err := kv.DeleteRange(ctx, KVRange{Limit: 1}); err == nil {
 		t.Error("DeleteRange took a limit and would have ignored it")

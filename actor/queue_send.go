@@ -12,7 +12,8 @@ import (
 // DeclareQueue says what a queue's messages are. A message that is no T is then
 // refused when it is sent, with queue.message_invalid, and not found out when it
 // is received. Queues need not be declared: what is sent to any name is stored,
-// as RivetKit does. Consume declares its queue.
+// for who asks for it. (RivetKit drops what is sent to queues that it does not
+// know, and says that it is completed.) Consume declares its queue.
 func DeclareQueue[S, T, R any](d *Definition[S], q rivet.Queue[T, R]) {
 	d.b.declare(string(q), func(v codec.Value) error {
 		_, err := decodeBody[T](v)

@@ -173,6 +173,11 @@ func TestQueueWaitEndsWithTheTimeOfActions(t *testing.T) {
 		if status, got := sendHTTP(t, in, codec.BARE, "jobs", job{}, true, 0); status != 200 || got != "timedOut" || time.Since(began) != 7*time.Second {
 			t.Errorf("%d %s after %v", status, got, time.Since(began))
 		}
+		// A timeout of 0 is one.
+		began = time.Now()
+		if status, got := sendBody(t, in, codec.JSON, "jobs", []byte(`{"body":{},"wait":true,"timeout":0}`)); status != 200 || got != "timedOut" || time.Since(began) > time.Millisecond {
+			t.Errorf("%d %s after %v", status, got, time.Since(began))
+		}
 	})
 }
 

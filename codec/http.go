@@ -91,7 +91,8 @@ func orNil(b []byte, c *cursor) ([]byte, error) {
 }
 
 // QueueSend is the body of a queue request. Body is an encoded value; a zero
-// Timeout is none (milliseconds on the wire).
+// Timeout is none (milliseconds on the wire). One of 0 ms, after which nobody
+// waits, is a nanosecond.
 type QueueSend struct {
 	Name    string
 	Body    []byte
@@ -155,7 +156,7 @@ func DecodeQueueSend(enc Encoding, body []byte) (QueueSend, error) {
 			q.Wait = r.Bool()
 		}
 		if r.Optional() {
-			q.Timeout = milliseconds(r.U64())
+			q.Timeout = max(milliseconds(r.U64()), 1)
 		}
 		if err := bareErr(&r); err != nil {
 			return QueueSend{}, err
@@ -179,7 +180,7 @@ func DecodeQueueSend(enc Encoding, body []byte) (QueueSend, error) {
 			q.Wait = !c.null() && c.boolean()
 		case "timeout":
 			if !c.null() {
-				q.Timeout = milliseconds(c.uint())
+				q.Timeout = max(milliseconds(c.uint()), 1)
 			}
 		default:
 			c.skip()
