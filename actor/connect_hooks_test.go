@@ -241,6 +241,9 @@ func TestMalformedParams(t *testing.T) {
 			if !strings.HasPrefix(got, "400 ") || !strings.Contains(got, `"code":"internal_error","group":"core"`) {
 				t.Errorf("action with %q: %s", bad, got)
 			}
+			if bad == "" { // none, for a raw request
+				continue
+			}
 			got = answer(serve(in, "GET", "/request", "", "X-Rivet-Conn-Params", bad))
 			if !strings.HasPrefix(got, "500 ") || !strings.Contains(got, `"code":"internal_error","group":"rivetkit"`) {
 				t.Errorf("raw request with %q: %s", bad, got)
@@ -253,6 +256,9 @@ func TestMalformedParams(t *testing.T) {
 			equal(t, bad, s.got(), "close 1011 guard.websocket_closed_before_open")
 		}
 		equal(t, "hooks", n.take())
+		if w := serve(in, "GET", "/request", "", "X-Rivet-Conn-Params", ""); w.Code != 200 {
+			t.Errorf("raw request with an empty header: %s", answer(w))
+		}
 		// No parameters at all, null, and members that nobody asked for are fine.
 		for _, good := range []string{"null", "{}", `{"name":"\u00e9","x":1}`} {
 			if got := answer(serve(in, "POST", "/action/hit", "", "X-Rivet-Conn-Params", good)); strings.HasPrefix(got, "200") {

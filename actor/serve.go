@@ -113,14 +113,19 @@ func (x *exchange) body() ([]byte, error) {
 	return data, nil
 }
 
-// connect runs the hooks that guard every route, for a connection of the
-// request's own, and f in between. What is the request, for people.
+// connect is connectWith the parameters that the request has.
 func (x *exchange) connect(what string, f func(*Conn)) {
 	params, err := headerParams(x.r.Header)
 	if err != nil {
 		x.fail(err)
 		return
 	}
+	x.connectWith(what, params, f)
+}
+
+// connectWith runs the hooks that guard every route, for a connection of the
+// request's own, and f in between. What is the request, for people.
+func (x *exchange) connectWith(what string, params codec.Value, f func(*Conn)) {
 	in := x.in
 	if in.b.hooks.connect != nil { // which takes a turn before the call does
 		if err := in.lasting(chainOf(x.r.Header), what); err != nil {

@@ -21,9 +21,14 @@ func (x *exchange) raw(target string) {
 		x.write(http.StatusNotFound, "", nil)
 		return
 	}
-	if _, err := headerParams(x.r.Header); err != nil {
-		x.fail(errors.New("malformed parameters")) // as RivetKit, which answers 400 elsewhere
-		return
+	// As RivetKit, which answers 400 elsewhere, also to an empty header.
+	var params codec.Value
+	if x.r.Header.Get("X-Rivet-Conn-Params") != "" {
+		var err error
+		if params, err = headerParams(x.r.Header); err != nil {
+			x.fail(errors.New("malformed parameters"))
+			return
+		}
 	}
 	if !strings.HasPrefix(target, "/") {
 		target = "/" + target
@@ -40,7 +45,7 @@ func (x *exchange) raw(target string) {
 	r := x.r.Clone(x.r.Context())
 	r.URL, r.RequestURI = u, target
 	x.r = r
-	x.connect("OnRequest", func(c *Conn) { x.callRaw(f, c) })
+	x.connectWith("OnRequest", params, func(c *Conn) { x.callRaw(f, c) })
 }
 
 // exchangeKey is where the context of a raw request has its exchange.

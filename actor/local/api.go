@@ -24,7 +24,7 @@ const namespaceID = "default00000000000000000000000"
 type actorObject struct {
 	ID          string  `json:"actor_id"`
 	Name        string  `json:"name"`
-	Key         string  `json:"key"`
+	Key         *string `json:"key"`
 	NamespaceID string  `json:"namespace_id"`
 	Datacenter  string  `json:"datacenter"`
 	Pool        string  `json:"runner_name_selector"`
@@ -45,12 +45,16 @@ type failed struct {
 	Message string `json:"message"`
 }
 
-func objectOf(rec *record) actorObject {
+// object returns an actor as the API has it now.
+func (f *front) object(rec *record) actorObject {
 	o := actorObject{
-		ID: rec.ID, Name: rec.Name, Key: gateway.SerializeKey(rec.Key), NamespaceID: namespaceID,
+		ID: rec.ID, Name: rec.Name, NamespaceID: namespaceID,
 		Datacenter: rec.Region, Pool: rec.Pool, CrashPolicy: rec.CrashPolicy,
-		Created: rec.CreatedAt.UnixMilli(), Started: apiMillis(rec.StartedAt), Connectable: apiMillis(rec.ConnectableAt),
+		Created: rec.CreatedAt.UnixMilli(), Started: apiMillis(rec.StartedAt), Connectable: apiMillis(f.places.connectable(rec.ID)),
 		Slept: apiMillis(rec.SleptAt), Destroyed: apiMillis(rec.DestroyedAt),
+	}
+	if !rec.Keyless {
+		o.Key = new(gateway.SerializeKey(rec.Key))
 	}
 	if rec.Failure != "" {
 		o.Failure = &failed{Message: errInternal.Message}
@@ -149,7 +153,7 @@ func (f *front) listActors(r *http.Request) (any, error) {
 				return nil, err
 			}
 			if ok {
-				answer.Actors = append(answer.Actors, objectOf(&rec))
+				answer.Actors = append(answer.Actors, f.object(&rec))
 			}
 		}
 	case byKey:
@@ -158,7 +162,7 @@ func (f *front) listActors(r *http.Request) (any, error) {
 			return nil, err
 		}
 		if ok {
-			answer.Actors = append(answer.Actors, objectOf(&rec))
+			answer.Actors = append(answer.Actors, f.object(&rec))
 		}
 	case limit > 0:
 		cursor, _ := q.text("cursor")
@@ -170,7 +174,7 @@ func (f *front) listActors(r *http.Request) (any, error) {
 			return nil, err
 		}
 		for i := range recs {
-			answer.Actors = append(answer.Actors, objectOf(&recs[i]))
+			answer.Actors = append(answer.Actors, f.object(&recs[i]))
 		}
 		answer.Pagination = page(next)
 	}

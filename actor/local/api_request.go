@@ -120,7 +120,7 @@ func (f *front) createActor(r *http.Request) (any, error) {
 		return struct {
 			Actor   actorObject `json:"actor"`
 			Created bool        `json:"created"`
-		}{objectOf(&rec), created}, nil
+		}{f.object(&rec), created}, nil
 	}
 	rec, err := f.places.create(r.Context(), s)
 	if taken, ok := errors.AsType[*takenError](err); ok {
@@ -133,7 +133,7 @@ func (f *front) createActor(r *http.Request) (any, error) {
 	}
 	return struct {
 		Actor actorObject `json:"actor"`
-	}{objectOf(&rec)}, nil
+	}{f.object(&rec)}, nil
 }
 
 // createFields are the members of the body, in the order in which the engine
@@ -144,8 +144,8 @@ func badBody(reason string) *codec.Error {
 	return badRequest("Failed to deserialize the JSON body into the target type: " + reason)
 }
 
-// readCreate reads the body of PUT and POST /actors. Unlike the engine's POST
-// it wants a key: every actor has one.
+// readCreate reads the body of PUT and POST /actors. An actor that is created by
+// POST needs no key.
 func readCreate(r *http.Request) (s spec, err error) {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" {
 		return s, badRequest("Expected request with `Content-Type: application/json`")
@@ -154,9 +154,13 @@ func readCreate(r *http.Request) (s spec, err error) {
 	if err != nil {
 		return s, err
 	}
+	optional := []string{"datacenter", "input"}
+	if r.Method == http.MethodPost {
+		optional = append(optional, "key")
+	}
 	text := make(map[string]string, len(members))
 	for name, value := range members {
-		if (name == "datacenter" || name == "input") && value == nil {
+		if slices.Contains(optional, name) && value == nil {
 			continue
 		}
 		v, ok := value.(string)
@@ -166,17 +170,18 @@ func readCreate(r *http.Request) (s spec, err error) {
 		text[name] = v
 	}
 	for _, name := range createFields {
-		if _, ok := text[name]; !ok && name != "datacenter" && name != "input" {
+		if _, ok := text[name]; !ok && !slices.Contains(optional, name) {
 			return s, badBody("missing field `" + name + "`")
 		}
 	}
 	if policy := text["crash_policy"]; !isCrashPolicy(policy) {
 		return s, badBody("crash_policy: unknown variant `" + clip(policy) + "`, expected one of `restart`, `sleep`, `destroy`")
 	}
-	if text["key"] == "" {
+	key, hasKey := text["key"]
+	if hasKey && key == "" {
 		return s, errEmptyKey
 	}
-	s = spec{Name: text["name"], Key: gateway.ParseKey(text["key"]), Region: text["datacenter"], Pool: text["runner_name_selector"], CrashPolicy: text["crash_policy"]}
+	s = spec{Name: text["name"], Key: gateway.ParseKey(key), Keyless: !hasKey, Region: text["datacenter"], Pool: text["runner_name_selector"], CrashPolicy: text["crash_policy"]}
 	if input, ok := text["input"]; ok {
 		if s.Input, err = base64.StdEncoding.DecodeString(input); err != nil {
 			return s, badBody("input: not base64 with padding")

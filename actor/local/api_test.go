@@ -24,6 +24,11 @@ func actorBody(id, name, key string) string {
 	return `{"actor_id":"` + id + `","name":"` + name + `","key":` + string(text) + `,"namespace_id":"default00000000000000000000000","datacenter":"default","runner_name_selector":"default","crash_policy":"sleep","create_ts":1795243557014,"start_ts":null,"pending_allocation_ts":null,"connectable_ts":null,"sleep_ts":null,"reschedule_ts":null,"destroy_ts":null}`
 }
 
+// keyless is actorBody of an actor that was created without a key.
+func keyless(id, name string) string {
+	return strings.Replace(actorBody(id, name, ""), `"key":""`, `"key":null`, 1)
+}
+
 // TestAPI holds what the engine's API answers, in the order of a life. Where a
 // body names no text of a parser it was taken from an engine 2.3.19.
 func TestAPI(t *testing.T) {
@@ -32,6 +37,8 @@ func TestAPI(t *testing.T) {
 		first   = "a00000000000000000000000000000"
 		second  = "a00000000000000000000000000001"
 		third   = "a00000000000000000000000000002"
+		fourth  = "a00000000000000000000000000003"
+		fifth   = "a00000000000000000000000000004"
 		unknown = "b00000000000000000000000000000"
 		create  = `{"name":"counter","key":"a\\/b/c","runner_name_selector":"default","crash_policy":"sleep"}`
 		plain   = `{"name":"counter","key":"k","runner_name_selector":"default","crash_policy":"sleep"`
@@ -80,7 +87,6 @@ func TestAPI(t *testing.T) {
 		{"PUT", "/actors" + ns, `{"name":"c","key":"k","crash_policy":"sleep"}`, 400, badBodyOf(body + "missing field `runner_name_selector`")},
 		{"PUT", "/actors" + ns, `{"name":"c","key":"k","runner_name_selector":"default"}`, 400, badBodyOf(body + "missing field `crash_policy`")},
 		{"PUT", "/actors" + ns, `{"name":"c","runner_name_selector":"default","crash_policy":"sleep"}`, 400, badBodyOf(body + "missing field `key`")},
-		{"POST", "/actors" + ns, `{"name":"c","runner_name_selector":"default","crash_policy":"sleep"}`, 400, badBodyOf(body + "missing field `key`")},
 		{"PUT", "/actors" + ns, `{"name":"c","key":null,"runner_name_selector":"default","crash_policy":"sleep"}`, 400, badBodyOf(body + "key: invalid type, expected a string")},
 		{"PUT", "/actors" + ns, `{"name":"c","key":"k","runner_name_selector":"default","crash_policy":"bad"}`, 400, badBodyOf(body + "crash_policy: unknown variant `bad`, expected one of `restart`, `sleep`, `destroy`")},
 		{"PUT", "/actors" + ns, `{"name":"c","key":"","runner_name_selector":"default","crash_policy":"sleep"}`, 400, `{"group":"actor","code":"empty_key","message":"Key label cannot be empty."}`},
@@ -95,6 +101,10 @@ func TestAPI(t *testing.T) {
 		{"POST", "/actors" + ns, plain + `,"datacenter":"default","input":"oA=="}`, 200, `{"actor":` + actorBody(second, "counter", `k`) + `}`},
 		{"POST", "/actors" + ns, plain + `,"datacenter":null,"input":null}`, 400, `{"group":"actor","code":"duplicate_key","message":"Actor key 'k' already in use for actor '` + second + `'","metadata":{"existing_actor_id":"` + second + `","key":"k"}}`},
 		{"POST", "/actors" + ns, `{"name":"nosuch","key":"/","runner_name_selector":"default","crash_policy":"sleep"}`, 200, `{"actor":` + actorBody(third, "nosuch", "/") + `}`},
+		{"POST", "/actors" + ns, `{"name":"nosuch","key":"","runner_name_selector":"default","crash_policy":"sleep"}`, 400, `{"group":"actor","code":"empty_key","message":"Key label cannot be empty."}`},
+		{"POST", "/actors" + ns, `{"name":"free","runner_name_selector":"default","crash_policy":"sleep"}`, 200, `{"actor":` + keyless(fourth, "free") + `}`},
+		{"POST", "/actors" + ns, `{"name":"free","key":null,"runner_name_selector":"default","crash_policy":"sleep"}`, 200, `{"actor":` + keyless(fifth, "free") + `}`},
+		{"GET", "/actors" + ns + "&name=free&key=%2F", "", 200, empty},
 
 		{"GET", "/actors" + ns + "&name=counter&key=a%5C%2Fb%2Fc", "", 200, `{"actors":[` + actorBody(first, "counter", `a\/b/c`) + `],"pagination":{"cursor":null}}`},
 		{"GET", "/actors" + ns + "&actor_ids=" + second + ",zz", "", 200, `{"actors":[` + actorBody(second, "counter", `k`) + `],"pagination":{"cursor":null}}`},
@@ -104,7 +114,7 @@ func TestAPI(t *testing.T) {
 		{"GET", "/actors" + ns + "&name=counter&limit=0", "", 200, empty},
 		{"GET", "/actors" + ns + "&name=nosuch&limit=99999999999999999999&include_destroyed=false", "", 200, `{"actors":[` + actorBody(third, "nosuch", "/") + `],"pagination":{"cursor":null}}`},
 
-		{"GET", "/actors/names" + ns, "", 200, `{"names":{"chat":{"metadata":{}},"counter":{"metadata":{}},"nosuch":{"metadata":{}}},"pagination":{"cursor":"nosuch"}}`},
+		{"GET", "/actors/names" + ns, "", 200, `{"names":{"chat":{"metadata":{}},"counter":{"metadata":{}},"free":{"metadata":{}},"nosuch":{"metadata":{}}},"pagination":{"cursor":"nosuch"}}`},
 		{"GET", "/actors/names" + ns + "&limit=1&cursor=chat", "", 200, `{"names":{"counter":{"metadata":{}}},"pagination":{"cursor":"counter"}}`},
 		{"GET", "/actors/names" + ns + "&cursor=zzz", "", 200, `{"names":{},"pagination":{"cursor":null}}`},
 		{"GET", "/actors/names" + ns + "&foo=2", "", 400, badBodyOf(query + "unknown field `foo`, expected one of `namespace`, `limit`, `cursor`")},
@@ -145,11 +155,13 @@ func TestContentTypeIsRequired(t *testing.T) {
 
 func TestActorObjectTellsTimes(t *testing.T) {
 	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
-	got, err := json.Marshal(objectOf(&record{
-		ID: "i", Name: "n", Region: "default", Pool: "p", CrashPolicy: "restart", Failure: "password is hunter2",
-		CreatedAt: at(1), StartedAt: at(2), ConnectableAt: at(3), SleptAt: at(4), DestroyedAt: at(5),
+	id := "a00000000000000000000000000000"
+	f := newTestFront(t, nil, &fakePlaces{woken: []string{id}})
+	got, err := json.Marshal(f.object(&record{
+		ID: id, Name: "n", Region: "default", Pool: "p", CrashPolicy: "restart", Failure: "password is hunter2",
+		CreatedAt: at(1), StartedAt: at(2), SleptAt: at(4), DestroyedAt: at(5),
 	}))
-	want := `{"actor_id":"i","name":"n","key":"/","namespace_id":"default00000000000000000000000","datacenter":"default","runner_name_selector":"p","crash_policy":"restart","create_ts":1,"start_ts":2,"pending_allocation_ts":null,"connectable_ts":3,"sleep_ts":4,"reschedule_ts":null,"destroy_ts":5,"error":{"message":"An internal error occurred"}}`
+	want := `{"actor_id":"a00000000000000000000000000000","name":"n","key":"/","namespace_id":"default00000000000000000000000","datacenter":"default","runner_name_selector":"p","crash_policy":"restart","create_ts":1,"start_ts":2,"pending_allocation_ts":null,"connectable_ts":1795243617014,"sleep_ts":4,"reschedule_ts":null,"destroy_ts":5,"error":{"message":"An internal error occurred"}}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s %v\nwant %s", got, err, want)
 	}

@@ -126,11 +126,11 @@ func (s *spec) check() error {
 // insert makes the actor under an id that is new.
 func (s *spec) insert(tx txn, id string) (record, error) {
 	name := keyEntry(s.Name, s.Key)
-	if old := tx.get(name); old != nil {
+	if old := tx.get(name); old != nil && !s.Keyless {
 		return record{}, &takenError{Existing: string(old)}
 	}
 	rec := record{
-		ID: id, Name: s.Name, Key: slices.Clone(s.Key),
+		ID: id, Name: s.Name, Key: slices.Clone(s.Key), Keyless: s.Keyless,
 		Region: s.Region, Pool: s.Pool, CrashPolicy: s.CrashPolicy,
 		CreatedAt: fromMillis(millis(time.Now())),
 	}
@@ -144,10 +144,12 @@ func (s *spec) insert(tx txn, id string) (record, error) {
 			return record{}, err
 		}
 	}
-	return rec, errors.Join(
-		rec.save(tx),
-		tx.put(name, []byte(id)),
-		tx.put(listEntry(&rec), nil))
+	if !s.Keyless {
+		if err := tx.put(name, []byte(id)); err != nil {
+			return record{}, err
+		}
+	}
+	return rec, errors.Join(rec.save(tx), tx.put(listEntry(&rec), nil))
 }
 
 // find returns the actor with that name and key.
@@ -243,7 +245,7 @@ func (d *directory) list(ctx context.Context, name, cursor string, limit int) (r
 // names returns the names under which there are actors, sorted.
 func (d *directory) names(ctx context.Context) ([]string, error) {
 	var names []string
-	from, end := table(tableKey), tableEnd(tableKey)
+	from, end := table(tableList), tableEnd(tableList)
 	for more := true; more; {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
@@ -257,7 +259,7 @@ func (d *directory) names(ctx context.Context) ([]string, error) {
 					n = int(binary.BigEndian.Uint16(k[1:]))
 				}
 				if n == 0 || len(k) < 3+n {
-					err = fmt.Errorf("%w: the table of keys", ErrDamaged)
+					err = fmt.Errorf("%w: the table of names", ErrDamaged)
 					return false
 				}
 				names, from, more = append(names, string(k[3:3+n])), successor(k[:3+n]), true
@@ -301,12 +303,16 @@ func (d *directory) bury(tx txn, id string) error {
 		return err
 	}
 	rec.DestroyedAt = time.Now()
+	if !rec.Keyless {
+		if err := tx.remove(keyEntry(rec.Name, rec.Key)); err != nil {
+			return err
+		}
+	}
 	data := table(tableData, rec.ID)
 	err = errors.Join(
 		tx.removeRange(data, successor(data)),
 		tx.remove(table(tableAlarm, rec.ID)),
 		tx.remove(table(tableInput, rec.ID)),
-		tx.remove(keyEntry(rec.Name, rec.Key)),
 		tx.remove(listEntry(&rec)),
 		rec.save(tx),
 		tx.put(goneEntry(&rec), nil))

@@ -136,6 +136,47 @@ func TestList(t *testing.T) {
 }
 
 // The last maxGone destroyed actors are remembered, also by the next process.
+// Actors without a key are in lists, and in nobody's way.
+func TestKeyless(t *testing.T) {
+	eachDisk(t, func(t *testing.T, open func(cleaner) disk) {
+		d := testDirectory(t, open(t))
+		free := spec{Name: "a", Keyless: true}
+		first, err := d.create(t.Context(), free)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keyed, created, err := d.getOrCreate(t.Context(), spec{Name: "a"}) // with the empty key
+		if err != nil || !created {
+			t.Fatal(created, err)
+		}
+		second, err := d.create(t.Context(), free)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, gone := range []string{first.ID, second.ID} {
+			if err := d.store.update(t.Context(), func(tx txn) error { return d.bury(tx, gone) }); err != nil {
+				t.Fatal(err)
+			}
+			rec, ok, err := d.byID(t.Context(), gone)
+			if err != nil || !ok || !rec.Keyless || rec.DestroyedAt.IsZero() {
+				t.Error(rec, ok, err)
+			}
+		}
+		if rec, ok, err := d.find(t.Context(), "a", nil); err != nil || !ok || rec.ID != keyed.ID {
+			t.Errorf("by the empty key: %+v %v %v", rec, ok, err)
+		}
+		if _, err := d.create(t.Context(), spec{Name: "b", Keyless: true}); err != nil {
+			t.Fatal(err)
+		}
+		if names, err := d.names(t.Context()); err != nil || !slices.Equal(names, []string{"a", "b"}) {
+			t.Error(names, err)
+		}
+		if recs, _, err := d.list(t.Context(), "b", "", 10); err != nil || len(recs) != 1 {
+			t.Error(recs, err)
+		}
+	})
+}
+
 func TestGone(t *testing.T) {
 	disk := &reopened{disk: new(memory)}
 	d := testDirectory(t, disk)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/actor"
@@ -49,6 +50,7 @@ type actors interface {
 	open(id string, in instance, s socket)
 	detach(id, linkID string)
 	wake(id string)
+	connectable(id string) time.Time
 }
 
 var (

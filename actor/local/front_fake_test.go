@@ -69,11 +69,11 @@ func (p *fakePlaces) getOrCreate(ctx context.Context, s spec) (record, bool, err
 	if p.fail != nil {
 		return record{}, false, p.fail
 	}
-	if i := p.index(s.Name, s.Key); i >= 0 {
+	if i := p.index(s.Name, s.Key); i >= 0 && !s.Keyless {
 		return p.records[i], false, nil
 	}
 	rec := record{
-		ID: fmt.Sprintf("a%029d", len(p.records)), Name: s.Name, Key: s.Key, Region: region,
+		ID: fmt.Sprintf("a%029d", len(p.records)), Name: s.Name, Key: s.Key, Keyless: s.Keyless, Region: region,
 		Pool: s.Pool, CrashPolicy: s.CrashPolicy, CreatedAt: birth,
 	}
 	p.records = append(p.records, rec)
@@ -83,7 +83,7 @@ func (p *fakePlaces) getOrCreate(ctx context.Context, s spec) (record, bool, err
 
 func (p *fakePlaces) index(name string, key rivet.Key) int {
 	return slices.IndexFunc(p.records, func(r record) bool {
-		return r.Name == name && gateway.SerializeKey(r.Key) == gateway.SerializeKey(key) && r.DestroyedAt.IsZero()
+		return r.Name == name && !r.Keyless && gateway.SerializeKey(r.Key) == gateway.SerializeKey(key) && r.DestroyedAt.IsZero()
 	})
 }
 
@@ -204,6 +204,15 @@ func (p *fakePlaces) detach(id, linkID string) {
 	defer p.mu.Unlock()
 	delete(p.attached, linkID)
 	p.detached = append(p.detached, id+" "+linkID)
+}
+
+func (p *fakePlaces) connectable(id string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.Contains(p.woken, id) {
+		return birth.Add(time.Minute)
+	}
+	return time.Time{}
 }
 
 func (p *fakePlaces) wake(id string) {

@@ -21,7 +21,7 @@ func ask(t testing.TB, h http.Handler, method, target, body string, header ...st
 	if body == "" {
 		r.Body = http.NoBody
 	}
-	r.Host = "host.example"
+	r.Host = "host.example:6420"
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
@@ -187,6 +187,7 @@ func TestRoutingByHeaders(t *testing.T) {
 		{"/requestx", "actor", id, "", 404, noRoute("/requestx")},
 		{"/action/x", "actor", id, "", 404, noRoute("/action/x")},
 		{"/metadata", "actor", id, "", 404, noRoute("/metadata")},
+		{"/actors?name=x", "actor", id, "", 404, noRoute("/actors?name=x")},
 		{"/request/x", "foo", id, "", 404, noRoute("/request/x")},
 		{"/request/x", "", id, "", 404, notFoundBody},
 		{"/request/x", "actor", "", "", 400, `{"group":"guard","code":"missing_header","message":"Missing x-rivet-actor header.","metadata":{"header":"x-rivet-actor"}}`},
@@ -232,7 +233,7 @@ func TestHostRoutes(t *testing.T) {
 		{f, "GET", "/api/rivet", 200, "", "This is a RivetKit server.\n"},
 		{f, "GET", "/api/rivet/", 200, "", "This is a RivetKit server.\n"},
 		{f, "GET", "/api/rivetx", 404, "", notFoundBody},
-		{f, "GET", "/datacenters", 200, "", `{"datacenters":[{"label":1,"name":"default","url":"http://host.example/"}],"pagination":{"cursor":null}}`},
+		{f, "GET", "/datacenters", 200, "", `{"datacenters":[{"label":1,"name":"default","url":"http://host.example:6420/"}],"pagination":{"cursor":null}}`},
 		{f, "GET", "/nope", 404, "", notFoundBody},
 		{f, "GET", "//metadata", 404, "", notFoundBody},
 		{f, "GET", "/actors/", 404, "", notFoundBody},

@@ -120,9 +120,19 @@ var (
 	errNotFound  = &codec.Error{Group: "actor", Code: "not_found", Message: "The actor does not exist or was destroyed.", HTTPStatus: 404}
 	errDestroyed = &codec.Error{Group: "actor", Code: "destroyed_while_waiting_for_ready", Message: "The actor was destroyed while it was waited for.", HTTPStatus: 400}
 	errNotReady  = &codec.Error{Group: "guard", Code: "actor_ready_timeout", Message: "The actor did not become ready in time.", HTTPStatus: 503}
-	errWake      = &codec.Error{Group: "guard", Code: "actor_wake_retries_exceeded", Message: "The actor stopped too often while it was starting.", HTTPStatus: 503}
 	errShutDown  = &codec.Error{Group: "guard", Code: "service_unavailable", Message: "The host is shutting down.", HTTPStatus: 503}
 )
+
+// errWake says that an actor does not start, as the engine says it. That tries
+// names that nobody knows as often as others.
+func errWake(id string) *codec.Error {
+	const reason = "actor_stopped_before_ready"
+	e := gatewayError("guard", "actor_wake_retries_exceeded",
+		fmt.Sprintf("Actor %s stopped before becoming ready after %d wake retries: %s.", id, maxTries, reason),
+		map[string]any{"actor_id": id, "wake_retries": maxTries, "reason": reason})
+	e.HTTPStatus = http.StatusServiceUnavailable
+	return e
+}
 
 // openPlaces reads the store's directory. begin starts what is to be started.
 func openPlaces(s *store, run starter, log *slog.Logger) (*places, error) {
@@ -225,6 +235,17 @@ func (p *places) await(ctx context.Context, id string, in instance) (*generation
 // whatever reason, does not: who was told that the actor destroys itself shall
 // not find it alive. places.mu is locked.
 func (pl *place) ready() bool { return pl.in != nil && !pl.stopping && pl.todo() == rest }
+
+// connectable returns since when the actor takes requests, the zero time when it
+// does not.
+func (p *places) connectable(id string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pl := p.resident[id]; pl != nil && pl.ready() {
+		return pl.since
+	}
+	return time.Time{}
+}
 
 // wake asks for a generation of the actor, as something has come over a socket
 // that is not bound, or the client has ended one. It returns at once. When the

@@ -280,12 +280,29 @@ func TestStartsThatFail(t *testing.T) {
 		}
 		use(t, p, id) // the third time it goes
 		s.expect(t, "failed 1, failed 2, start 3")
+		if at := p.connectable(id); !at.Equal(time.Now()) {
+			t.Errorf("connectable since %v", at)
+		}
 		s.last().start.Lease.Sleep()
 		s.expect(t, "Sleeping 3")
 
 		from := time.Now()
 		_, _, err := p.acquire(t.Context(), id)
 		wantCode(t, err, "guard.actor_wake_retries_exceeded")
+		if want := "Actor " + id + " stopped before becoming ready after 8 wake retries: actor_stopped_before_ready."; !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		var told struct {
+			ID      string `json:"actor_id"`
+			Retries int    `json:"wake_retries"`
+			Reason  string `json:"reason"`
+		}
+		if e, _ := errors.AsType[*codec.Error](err); e.Metadata.Decode(&told) != nil || told.ID != id || told.Retries != 8 || told.Reason != "actor_stopped_before_ready" {
+			t.Errorf("it tells %+v", told)
+		}
+		if at := p.connectable(id); !at.IsZero() {
+			t.Errorf("connectable since %v", at)
+		}
 		if d := time.Since(from); d < 500*time.Millisecond || d > 700*time.Millisecond {
 			t.Errorf("it took %v", d)
 		}

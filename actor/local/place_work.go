@@ -135,7 +135,7 @@ func (pl *place) giveUp(err error, unknown bool) {
 		case gone:
 			pl.tell(errNotFound)
 		default:
-			pl.tell(errWake)
+			pl.tell(errWake(pl.id))
 		}
 	}
 	var shut []socket
@@ -156,12 +156,12 @@ func (pl *place) giveUp(err error, unknown bool) {
 	pl.rec.SleptAt = time.Now()
 	rec := pl.rec
 	p.mu.Unlock()
-	reason := errWake.Group + "." + errWake.Code
+	why := errWake(pl.id)
 	if gone {
-		reason = errNotFound.Group + "." + errNotFound.Code
+		why = errNotFound
 	}
 	for _, s := range shut {
-		s.shut(1011, reason)
+		s.shut(1011, why.Group+"."+why.Code)
 	}
 	if rec.Generation > 0 && !gone {
 		if err := p.store.update(p.ctx, rec.save); err != nil {
@@ -248,7 +248,7 @@ func (pl *place) startOnce() error {
 	defer pl.binding.Unlock()
 	p.mu.Lock()
 	pl.in, pl.since = in, time.Now()
-	pl.rec.ConnectableAt, pl.rec.Failure = pl.since, ""
+	pl.rec.Failure = ""
 	pl.insist, pl.called, pl.paused = false, false, false
 	if pl.pause != nil {
 		pl.pause.Stop()
@@ -292,7 +292,7 @@ func (pl *place) count(ctx context.Context) (rec record, input []byte, due bool,
 		}
 		now := time.Now()
 		rec.Generation++
-		rec.StartedAt, rec.ConnectableAt, rec.SleptAt = now, time.Time{}, time.Time{}
+		rec.StartedAt, rec.SleptAt = now, time.Time{}
 		res = &result{rec, slices.Clone(tx.get(table(tableInput, pl.id))), at != 0 && at <= now.UnixMilli()}
 		return rec.save(tx)
 	})
@@ -329,7 +329,7 @@ func (pl *place) stop(reason actor.StopReason) {
 		p.unsaved = append(p.unsaved, err)
 	}
 	now := time.Now()
-	pl.rec.SleptAt, pl.rec.ConnectableAt = now, time.Time{}
+	pl.rec.SleptAt = now
 	if pl.failed != nil {
 		p.log.Error("an actor has failed", "actor", pl.rec.Name, "id", pl.id, "generation", generation, "error", pl.failed)
 		pl.rec.Failure = describe(pl.failed)

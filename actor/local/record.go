@@ -18,17 +18,17 @@ type record struct {
 	ID          string
 	Name        string
 	Key         rivet.Key
+	Keyless     bool   // nobody finds it by a key
 	Region      string // always "default"
 	Pool        string
 	CrashPolicy string
 	Generation  uint64 // how many times it was started
 
-	CreatedAt     time.Time
-	StartedAt     time.Time // of the last generation
-	ConnectableAt time.Time // since when that takes requests; zero when it does not
-	SleptAt       time.Time // zero while it runs
-	DestroyedAt   time.Time
-	Failure       string // why the last start or generation failed
+	CreatedAt   time.Time
+	StartedAt   time.Time // of the last generation
+	SleptAt     time.Time // zero while it runs
+	DestroyedAt time.Time
+	Failure     string // why the last start or generation failed
 }
 
 // spec is what the creator of an actor says about it. Empty members have the
@@ -36,6 +36,7 @@ type record struct {
 type spec struct {
 	Name        string
 	Key         rivet.Key
+	Keyless     bool   // it is to have none
 	Input       []byte // CBOR with compat forms; empty for none
 	Region      string
 	Pool        string
@@ -47,13 +48,13 @@ type stored struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
 	Key         string `json:"key"` // serialized
+	Keyless     bool   `json:"keyless,omitempty"`
 	Region      string `json:"region"`
 	Pool        string `json:"pool"`
 	CrashPolicy string `json:"crash_policy"`
 	Generation  uint64 `json:"generation"`
 	Created     int64  `json:"created"`
 	Started     int64  `json:"started,omitempty"`
-	Connectable int64  `json:"connectable,omitempty"`
 	Slept       int64  `json:"slept,omitempty"`
 	Destroyed   int64  `json:"destroyed,omitempty"`
 	Failure     string `json:"failure,omitempty"`
@@ -62,9 +63,9 @@ type stored struct {
 // encode returns the record as it is in the file.
 func (r *record) encode() ([]byte, error) {
 	return json.Marshal(stored{
-		ID: r.ID, Name: r.Name, Key: r.Key.String(),
+		ID: r.ID, Name: r.Name, Key: r.Key.String(), Keyless: r.Keyless,
 		Region: r.Region, Pool: r.Pool, CrashPolicy: r.CrashPolicy, Generation: r.Generation,
-		Created: millis(r.CreatedAt), Started: millis(r.StartedAt), Connectable: millis(r.ConnectableAt),
+		Created: millis(r.CreatedAt), Started: millis(r.StartedAt),
 		Slept: millis(r.SleptAt), Destroyed: millis(r.DestroyedAt), Failure: r.Failure,
 	})
 }
@@ -93,9 +94,9 @@ func decodeRecord(id string, data []byte) (record, error) {
 		return record{}, fmt.Errorf("%w: the record of actor %.40q: %w", ErrDamaged, id, err)
 	}
 	r := record{
-		ID: s.ID, Name: s.Name, Key: rivet.ParseKey(s.Key),
+		ID: s.ID, Name: s.Name, Key: rivet.ParseKey(s.Key), Keyless: s.Keyless,
 		Region: s.Region, Pool: s.Pool, CrashPolicy: s.CrashPolicy, Generation: s.Generation,
-		CreatedAt: fromMillis(s.Created), StartedAt: fromMillis(s.Started), ConnectableAt: fromMillis(s.Connectable),
+		CreatedAt: fromMillis(s.Created), StartedAt: fromMillis(s.Started),
 		SleptAt: fromMillis(s.Slept), DestroyedAt: fromMillis(s.Destroyed), Failure: s.Failure,
 	}
 	return r, nil

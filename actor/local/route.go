@@ -70,8 +70,12 @@ func routeOf(r *http.Request, upgrade bool, protocols []string) route {
 	switch {
 	case !ok:
 	case kind != "actor", !upgrade && path != "/request" && !strings.HasPrefix(path, "/request/"):
-		rt.refuse = gatewayError("guard", "no_route", "No route found for hostname "+r.Host+", path "+path+".",
-			map[string]any{"host": r.Host, "path": path})
+		host := (&url.URL{Host: r.Host}).Hostname()
+		if r.URL.RawQuery != "" {
+			path += "?" + r.URL.RawQuery
+		}
+		rt.refuse = gatewayError("guard", "no_route", "No route found for hostname "+host+", path "+path+".",
+			map[string]any{"host": host, "path": path})
 	default:
 		rt.actor = &target{id: id, path: path, query: r.URL.RawQuery, force: r.URL.ForceQuery}
 		if id == "" {

@@ -30,7 +30,7 @@ func plainHTTP(opts []actor.DefinitionOption) actor.Actor {
 				w.WriteHeader(http.StatusTeapot)
 				_, _ = io.WriteString(w, "teapot")
 			case "/throw-user":
-				panic(actor.UserError("refused", "request refused", map[string]any{"path": r.URL.Path}))
+				actor.WriteError(w, r, actor.UserError("refused", "request refused", map[string]any{"path": r.URL.Path}))
 			case "/throw":
 				panic(errInternal)
 			case "/bytes":
