@@ -87,6 +87,7 @@ func statusOf(e *codec.Error) int {
 // Errors that have no variable part.
 var (
 	errStopping        = fault("actor", "stopping", "The actor is stopping", nil)
+	errNoWebSocket     = fault("actor", "not_found", "The actor takes no WebSockets", nil)
 	errForbidden       = fault("auth", "forbidden", "Forbidden", nil)
 	errMalformed       = &reply{&codec.Error{Group: "core", Code: "internal_error", Message: internalMessage, HTTPStatus: http.StatusBadRequest}}
 	errTimedOut        = fault("actor", "action_timed_out", "Action timed out", nil)

@@ -170,9 +170,9 @@ func (in *Instance) openRaw(c *Conn) Receiver {
 	w := &WebSocket{c: c, wake: make(chan struct{}, 1)}
 	f := in.b.hooks.webSocket
 	if f == nil {
-		// RivetKit leaves it open for ever, and silent.
-		c.link.Close(1011, "actor.not_found")
-		return refused{}
+		// Who may not connect is told that first, as by RivetKit, which leaves the
+		// others' sockets open for ever, and silent.
+		f = func(*scope, *WebSocket) error { return errNoWebSocket }
 	}
 	in.raw.add(w)
 	in.connecting(c, func(err error) {

@@ -226,15 +226,32 @@ func TestWebSocketsOfStoppingActor(t *testing.T) {
 	}
 }
 
-// TestNoWebSocketHandler: nobody waits for an answer that does not come.
+// TestNoWebSocketHandler: nobody waits for an answer that does not come, and who
+// may not connect does not learn that there is none.
 func TestNoWebSocketHandler(t *testing.T) {
-	var rm room
-	b := newBench(t, rm.define())
-	in := b.mustStart(t)
-	s := newSocket("s", "/websocket/x")
-	r := in.Open(s)
-	r.Message(1, true, []byte("x"))
-	equal(t, "the client gets", s.got(), "close 1011 actor.not_found")
-	equal(t, "hooks", rm.take())
-	b.stop(t, in, actor.Sleeping)
+	synctest.Test(t, func(t *testing.T) {
+		var n notes
+		b := newBench(t, actor.Define("deaf", func(d *actor.Definition[roomState]) {
+			actor.OnBeforeConnect(d, func(_ *actor.ConnectContext, p login) error {
+				if p.Name == "" {
+					return actor.UserError("nameless", "no", nil)
+				}
+				return nil
+			})
+			d.OnConnect(func(*actor.Context[roomState], *actor.Conn) error { n.add("in"); return nil })
+			d.OnDisconnect(func(*actor.Context[roomState], *actor.Conn) { n.add("out") })
+		}))
+		in := b.mustStart(t)
+		stranger := newSocket("a", "/websocket/x")
+		in.Open(stranger)
+		synctest.Wait()
+		equal(t, "a stranger gets", stranger.got(), "close 1011 user.nameless")
+		equal(t, "hooks", n.take())
+		friend := newSocket("b", "/websocket/x", "rivet_conn_params.%7B%22name%22%3A%22b%22%7D")
+		in.Open(friend).Message(1, true, []byte("x"))
+		synctest.Wait()
+		equal(t, "a friend gets", friend.got(), "close 1011 actor.not_found")
+		equal(t, "hooks", n.take(), "in", "out")
+		b.stop(t, in, actor.Sleeping)
+	})
 }
