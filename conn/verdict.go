@@ -205,6 +205,11 @@ var codes = map[string]rule{
 	"actor.namespace_not_found":                  misplaced,
 	"actor.unsupported_websocket_encoding":       misplaced,
 
+	// Parameters that are not as the actor declares them, or arguments, perhaps of
+	// a call that the action has made.
+	"actor.invalid_request":  {ReachedMaybe, never, always},
+	"actor.validation_error": {ReachedMaybe, never, always},
+
 	"guard.actor_ready_timeout":         later,
 	"guard.actor_runner_failed":         later,
 	"guard.rate_limit":                  later,

@@ -46,6 +46,8 @@ func TestClassify(t *testing.T) {
 		{"tunnel closed", code("guard", "tunnel_response_closed"), make, conn.Verdict{Reached: maybe}},
 		{"server lost", code("guard", "actor_stopped_while_waiting"), make, conn.Verdict{Reached: maybe}},
 		{"unavailable, also after forwarding", code("guard", "service_unavailable"), make, conn.Verdict{Reached: maybe}},
+		{"parameters of another type", code("actor", "invalid_request"), make, conn.Verdict{Reached: maybe, Permanent: true}},
+		{"parameters that fail a schema", code("actor", "validation_error"), key, conn.Verdict{Reached: maybe, Permanent: true}},
 		{"unknown code", code("nobody", "knows"), make, conn.Verdict{Reached: maybe}},
 		{"HTML 502", status(502), make, conn.Verdict{Reached: maybe}},
 		{"undecodable 503", status(503), make, conn.Verdict{Reached: maybe}},
