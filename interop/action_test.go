@@ -73,7 +73,7 @@ func TestActionsWithoutResult(t *testing.T) {
 }
 
 func TestNestedActions(t *testing.T) {
-	onEngine(t, func(t *testing.T, on target) {
+	onCurrent(t, func(t *testing.T, on target) {
 		both(t, on.actor(t, "counter"), func(t *testing.T, caller rivet.Caller) {
 			if got := call[[]any](t, caller, "nested.deep.ping", "x"); !reflect.DeepEqual(got, []any{"pong", "x"}) {
 				t.Errorf("nested.deep.ping = %v", got)

@@ -23,34 +23,29 @@ type who struct {
 // TestBehaviour15_EveryKeyReachesItsOwnActor uses the same keys on every route.
 // None of them depends on the encoding.
 func TestBehaviour15_EveryKeyReachesItsOwnActor(t *testing.T) {
-	t.Parallel()
-	for name, s := range map[string]*shared{"engine": &engine, "legacy": &legacy} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			on := target{server: s.get(t), legacy: s == &legacy}
-			client := on.client(t)
-			base := newKey(t)
-			var mu sync.Mutex
-			ids := map[string]rivet.Key{}
-			var wg sync.WaitGroup
-			for _, tail := range []rivet.Key{
-				{}, {""}, {"", ""}, {"a", "b"}, {"a,b"}, {","}, {"a/b"}, {`a\/b`}, {`\0`},
-				{"a b+c%2C", "é世🦀", "?x=1&rvt-key=z#@tok", "..", "."},
-			} {
-				wg.Go(func() {
-					key := slices.Concat(base, tail)
-					id := everyRoute(t, on, client, key)
-					mu.Lock()
-					defer mu.Unlock()
-					if other, taken := ids[id]; taken {
-						t.Errorf("%q reaches the actor of %q", key, other)
-					}
-					ids[id] = key
-				})
-			}
-			wg.Wait()
-		})
-	}
+	once(t, candidates, func(t *testing.T, on target) {
+		client := on.client(t)
+		base := newKey(t)
+		var mu sync.Mutex
+		ids := map[string]rivet.Key{}
+		var wg sync.WaitGroup
+		for _, tail := range []rivet.Key{
+			{}, {""}, {"", ""}, {"a", "b"}, {"a,b"}, {","}, {"a/b"}, {`a\/b`}, {`\0`},
+			{"a b+c%2C", "é世🦀", "?x=1&rvt-key=z#@tok", "..", "."},
+		} {
+			wg.Go(func() {
+				key := slices.Concat(base, tail)
+				id := everyRoute(t, on, client, key)
+				mu.Lock()
+				defer mu.Unlock()
+				if other, taken := ids[id]; taken {
+					t.Errorf("%q reaches the actor of %q", key, other)
+				}
+				ids[id] = key
+			})
+		}
+		wg.Wait()
+	})
 }
 
 // everyRoute returns the id of the actor that has the key, once all routes to
@@ -80,21 +75,21 @@ func everyRoute(t *testing.T, on target, client *rivet.Client, key rivet.Key) st
 
 // Keys that begin with an empty part, or have none, exist once on a server.
 func TestBehaviour15_EmptyKeys(t *testing.T) {
-	t.Parallel()
-	on := target{server: engine.get(t)}
-	client := on.client(t)
-	ids := map[string]bool{}
-	keys := []rivet.Key{nil, {""}, {"", ""}, {","}, {"/"}}
-	for _, key := range keys {
-		ids[everyRoute(t, on, client, key)] = true
-	}
-	if len(ids) != len(keys) {
-		t.Errorf("%d keys reach %d actors", len(keys), len(ids))
-	}
+	once(t, current, func(t *testing.T, on target) {
+		client := on.client(t)
+		ids := map[string]bool{}
+		keys := []rivet.Key{nil, {""}, {"", ""}, {","}, {"/"}}
+		for _, key := range keys {
+			ids[everyRoute(t, on, client, key)] = true
+		}
+		if len(ids) != len(keys) {
+			t.Errorf("%d keys reach %d actors", len(keys), len(ids))
+		}
+	})
 }
 
 func TestCreateResolveInfoListDestroy(t *testing.T) {
-	onEngine(t, func(t *testing.T, on target) {
+	onCurrent(t, func(t *testing.T, on target) {
 		client, key := on.client(t), newKey(t)
 		if _, err := client.Get("counter", key).Resolve(within(t)); !errors.Is(err, rivet.ErrActorNotFound) {
 			t.Errorf("Resolve before Create: %v", err)
@@ -170,7 +165,7 @@ func TestCreateResolveInfoListDestroy(t *testing.T) {
 // TestBehaviour22_StaleIDsAreDropped destroys an actor under handles that have
 // used it.
 func TestBehaviour22_StaleIDsAreDropped(t *testing.T) {
-	onEngine(t, func(t *testing.T, on target) {
+	onCurrent(t, func(t *testing.T, on target) {
 		client, key := on.client(t), newKey(t)
 		byKey := client.GetOrCreate("counter", key)
 		call[int](t, byKey, "increment", 5)
@@ -211,105 +206,107 @@ func TestBehaviour22_StaleIDsAreDropped(t *testing.T) {
 // TestBehaviour17_ZeroInputIsInput creates actors by every route with inputs
 // that are easily lost. Input is CBOR in every encoding.
 func TestBehaviour17_ZeroInputIsInput(t *testing.T) {
-	t.Parallel()
-	client := target{server: engine.get(t)}.client(t)
-	mixed := map[string]any{"s": "é,+/ ", "n": 1.5, "b": []byte{1, 2}, "big": int64(1) << 40}
-	long := strings.Repeat("x", 20_000) // does not fit into a URL
-	var wg sync.WaitGroup
-	for label, in := range map[string]struct{ input, want any }{
-		"0": {0, int64(0)}, `""`: {"", ""}, "false": {false, false}, "nil": {nil, nil}, "mixed": {mixed, mixed}, "long": {long, long},
-	} {
-		wg.Go(func() {
-			h := client.GetOrCreate("counter", newKey(t), rivet.WithInput(in.input))
-			got, err := rivet.Call[any](within(t), h, "getInput")
-			if err != nil || !reflect.DeepEqual(got, in.want) {
-				t.Errorf("by a call, %s: %.60v, %v", label, got, err)
-			}
-		})
-	}
-	start := rivet.WithInput(map[string]int{"start": 3})
-	for label, open := range map[string]func() rivet.Caller{
-		"connection": func() rivet.Caller { return connect(t, client.GetOrCreate("counter", newKey(t), start)) },
-		"Resolve": func() rivet.Caller {
-			h := client.GetOrCreate("counter", newKey(t), start)
-			if _, err := h.Resolve(within(t)); err != nil {
-				t.Error(err)
-			}
-			return h
-		},
-		"Create": func() rivet.Caller {
-			h, err := client.Create(within(t), "counter", newKey(t), start)
-			if err != nil {
-				t.Error(err)
-			}
-			return h
-		},
-	} {
-		wg.Go(func() {
-			if n, err := getCount.Call(within(t), open(), rivet.None{}); n != 3 || err != nil {
-				t.Errorf("by a %s: %d, %v, want 3", label, n, err)
-			}
-		})
-	}
-	wg.Wait()
+	once(t, current, func(t *testing.T, on target) {
+		client := on.client(t)
+		mixed := map[string]any{"s": "é,+/ ", "n": 1.5, "b": []byte{1, 2}, "big": int64(1) << 40}
+		long := strings.Repeat("x", 20_000) // does not fit into a URL
+		var wg sync.WaitGroup
+		for label, in := range map[string]struct{ input, want any }{
+			"0": {0, int64(0)}, `""`: {"", ""}, "false": {false, false}, "nil": {nil, nil}, "mixed": {mixed, mixed}, "long": {long, long},
+		} {
+			wg.Go(func() {
+				h := client.GetOrCreate("counter", newKey(t), rivet.WithInput(in.input))
+				got, err := rivet.Call[any](within(t), h, "getInput")
+				if err != nil || !reflect.DeepEqual(got, in.want) {
+					t.Errorf("by a call, %s: %.60v, %v", label, got, err)
+				}
+			})
+		}
+		start := rivet.WithInput(map[string]int{"start": 3})
+		for label, open := range map[string]func() rivet.Caller{
+			"connection": func() rivet.Caller { return connect(t, client.GetOrCreate("counter", newKey(t), start)) },
+			"Resolve": func() rivet.Caller {
+				h := client.GetOrCreate("counter", newKey(t), start)
+				if _, err := h.Resolve(within(t)); err != nil {
+					t.Error(err)
+				}
+				return h
+			},
+			"Create": func() rivet.Caller {
+				h, err := client.Create(within(t), "counter", newKey(t), start)
+				if err != nil {
+					t.Error(err)
+				}
+				return h
+			},
+		} {
+			wg.Go(func() {
+				if n, err := getCount.Call(within(t), open(), rivet.None{}); n != 3 || err != nil {
+					t.Errorf("by a %s: %d, %v, want 3", label, n, err)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 // TestBehaviour36_RegionAndPoolReachTheServer names ones that do not exist: the
 // server knows what it was asked for.
 func TestBehaviour36_RegionAndPoolReachTheServer(t *testing.T) {
-	t.Parallel()
-	client := target{server: engine.get(t)}.client(t)
-	for name, c := range map[string]struct {
-		opt  rivet.HandleOption
-		want error
-	}{
-		"region": {rivet.InRegion("nowhere"), rivet.ErrRegionNotFound},
-		"pool":   {rivet.InPool("nobody"), rivet.ErrPoolNotFound},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := client.Create(within(t), "counter", newKey(t), c.opt); !errors.Is(err, c.want) {
-				t.Errorf("Create: %v", err)
-			}
-			h := client.GetOrCreate("counter", newKey(t), c.opt)
-			if _, err := h.Resolve(within(t)); !errors.Is(err, c.want) {
-				t.Errorf("Resolve: %v", err)
-			}
-			if _, err := rivet.Call[int](within(t), h, "getCount"); !errors.Is(err, c.want) || rivet.MaybeExecuted(err) {
-				t.Errorf("call: %v", err)
-			}
-			conn := connect(t, h)
-			if err := conn.Ready(within(t)); !errors.Is(err, c.want) {
-				t.Errorf("connection: %v", err)
-			}
-		})
-	}
+	once(t, current, func(t *testing.T, on target) {
+		client := on.client(t)
+		type place struct {
+			opt  rivet.HandleOption
+			want error
+		}
+		places := map[string]place{"region": {rivet.InRegion("nowhere"), rivet.ErrRegionNotFound}}
+		if !on.embedded { // whose actors are all in this process, whatever the pool
+			places["pool"] = place{rivet.InPool("nobody"), rivet.ErrPoolNotFound}
+		}
+		for name, c := range places {
+			t.Run(name, func(t *testing.T) {
+				if _, err := client.Create(within(t), "counter", newKey(t), c.opt); !errors.Is(err, c.want) {
+					t.Errorf("Create: %v", err)
+				}
+				h := client.GetOrCreate("counter", newKey(t), c.opt)
+				if _, err := h.Resolve(within(t)); !errors.Is(err, c.want) {
+					t.Errorf("Resolve: %v", err)
+				}
+				if _, err := rivet.Call[int](within(t), h, "getCount"); !errors.Is(err, c.want) || rivet.MaybeExecuted(err) {
+					t.Errorf("call: %v", err)
+				}
+				conn := connect(t, h)
+				if err := conn.Ready(within(t)); !errors.Is(err, c.want) {
+					t.Errorf("connection: %v", err)
+				}
+			})
+		}
+	})
 }
 
 func TestMetadata(t *testing.T) {
-	t.Parallel()
-	for _, s := range []*shared{&engine, &legacy} {
-		on := target{server: s.get(t)}
+	once(t, candidates, func(t *testing.T, on target) {
 		m, err := on.client(t).Metadata(within(t))
-		if err != nil || m.Version != on.server.Version || m.Endpoint != on.server.Endpoint || m.Namespace != "default" {
+		if err != nil || m.Version != on.version || m.Endpoint != on.endpoint || m.Namespace != "default" {
 			t.Errorf("%+v, %v", m, err)
 		}
-	}
+	})
 }
 
 // The namespace is wrong for good: calls and connections say so at once.
 func TestUnknownNamespace(t *testing.T) {
-	t.Parallel()
-	on := target{server: engine.get(t)}
-	h := on.client(t, rivet.WithNamespace("nowhere")).GetOrCreate("counter", newKey(t))
-	if _, err := rivet.Call[int](within(t), h, "getCount"); !errors.Is(err, rivet.ErrNamespaceNotFound) {
-		t.Errorf("call: %v", err)
-	}
-	if _, err := h.Resolve(within(t)); !errors.Is(err, rivet.ErrNamespaceNotFound) {
-		t.Errorf("Resolve: %v", err)
-	}
-	if err := connect(t, h).Ready(within(t)); !errors.Is(err, rivet.ErrNamespaceNotFound) {
-		t.Errorf("connection: %v", err)
-	}
+	once(t, current, func(t *testing.T, on target) {
+		h := on.client(t, rivet.WithNamespace("nowhere")).GetOrCreate("counter", newKey(t))
+		if _, err := rivet.Call[int](within(t), h, "getCount"); !errors.Is(err, rivet.ErrNamespaceNotFound) {
+			t.Errorf("call: %v", err)
+		}
+		if _, err := h.Resolve(within(t)); !errors.Is(err, rivet.ErrNamespaceNotFound) {
+			t.Errorf("Resolve: %v", err)
+		}
+		if err := connect(t, h).Ready(within(t)); !errors.Is(err, rivet.ErrNamespaceNotFound) {
+			t.Errorf("connection: %v", err)
+		}
+	})
 }
 
 // RivetKit 2.0 has neither Create's metadata nor Destroy.

@@ -161,16 +161,17 @@ func TestAuthThatIsSlow(t *testing.T) {
 // Raw WebSockets pass by the same hooks. (RivetKit 2.3 answers 404 to requests
 // for an actor without a handler before it asks them.)
 func TestAuthOfRawWebSockets(t *testing.T) {
-	t.Parallel()
-	client, key := target{server: engine.get(t)}.client(t), newKey(t)
-	ws, err := client.GetOrCreate("auth", key, token("x")).WebSocket(within(t), "x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ws.Close()
-	for range ws.Messages(within(t)) {
-	}
-	serverError(t, ws.Err(), "user.bad_token")
+	once(t, current, func(t *testing.T, on target) {
+		client, key := on.client(t), newKey(t)
+		ws, err := client.GetOrCreate("auth", key, token("x")).WebSocket(within(t), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.Close()
+		for range ws.Messages(within(t)) {
+		}
+		serverError(t, ws.Err(), "user.bad_token")
+	})
 }
 
 // TestBehaviour18_ZeroParamsAreParams has the actor tell the params it got.

@@ -68,7 +68,7 @@ func TestChaos(t *testing.T) {
 	keys := []rivet.Key{newKey(t), newKey(t)}
 	var all []*chatter
 	for i := range 6 {
-		on := target{server: s, encoding: codec.Encoding(i % 3)}
+		on := at(s).in(codec.Encoding(i % 3))
 		c := newChatter(t, on, fmt.Sprint("chatter", i), keys[i%2])
 		all = append(all, c)
 	}
@@ -110,7 +110,7 @@ func TestChaos(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			var err error
-			history, err = rivet.Call[[]remark](ctx, target{server: s}.client(t).GetOrCreate("chat", key), "history")
+			history, err = rivet.Call[[]remark](ctx, at(s).client(t).GetOrCreate("chat", key), "history")
 			return err == nil
 		})
 		histories[key.String()] = history

@@ -113,7 +113,7 @@ func TestServerCrashUnderConnections(t *testing.T) {
 	var all []*survivor
 	var inFlight []chan error
 	for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR, codec.JSON} {
-		on := target{server: s, encoding: enc}
+		on := at(s).in(enc)
 		all = append(all, newSurvivor(t, on))
 		h := on.actor(t, "slow")
 		c := ready(t, h)
@@ -155,7 +155,7 @@ func TestServerCrashUnderConnections(t *testing.T) {
 func TestBehaviour01_EngineRestartUnderAConnection(t *testing.T) {
 	t.Parallel()
 	s := own(t, fixture.Start, fixture.Options{})
-	on := target{server: s, encoding: codec.CBOR}
+	on := at(s).in(codec.CBOR)
 	one := newSurvivor(t, on)
 	lost := loseCall(t, ready(t, on.actor(t, "slow")))
 	s.StopEngine()
@@ -174,7 +174,7 @@ func TestBehaviour01_EngineRestartUnderAConnection(t *testing.T) {
 func TestLegacyServerCrashUnderAConnection(t *testing.T) {
 	t.Parallel()
 	s := own(t, fixture.StartLegacy, fixture.Options{})
-	on := target{server: s, encoding: codec.BARE, legacy: true}
+	on := at(s).in(codec.BARE)
 	one := newSurvivor(t, on)
 	lost := loseCall(t, ready(t, on.actor(t, "slow")))
 	s.Kill()

@@ -18,8 +18,9 @@ import (
 // The servers that all tests share unless they break them, started by the
 // first test that asks.
 var (
-	engine = shared{start: fixture.Start, opts: fixture.Options{Env: patient}}
-	legacy = shared{start: fixture.StartLegacy}
+	engine   = shared{start: fixture.Start, opts: fixture.Options{Env: patient}}
+	legacy   = shared{start: fixture.StartLegacy}
+	embedded goHosted
 )
 
 // patient are settings for an engine whose actor server nobody kills: it does
@@ -44,6 +45,10 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "stopping the fixture:", err)
 			code = 1
 		}
+	}
+	if err := embedded.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stopping the Go host:", err)
+		code = 1
 	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {

@@ -30,7 +30,7 @@ const (
 // TestBehaviour33_Queues sends messages that are completed, that are late, and
 // that nobody takes.
 func TestBehaviour33_Queues(t *testing.T) {
-	onEngine(t, func(t *testing.T, on target) {
+	onCurrent(t, func(t *testing.T, on target) {
 		h := on.actor(t, "queues")
 		if err := jobs.Send(within(t), h, job{N: 1}); err != nil {
 			t.Fatal(err)

@@ -31,21 +31,8 @@ type saw struct {
 	Length                              int
 }
 
-// onBoth runs f against both servers. Raw traffic has no encoding.
-func onBoth(t *testing.T, f func(t *testing.T, on target)) {
-	t.Helper()
-	t.Parallel()
-	for _, s := range []*shared{&engine, &legacy} {
-		on := target{server: s.get(t), legacy: s == &legacy}
-		t.Run(on.server.Version, func(t *testing.T) {
-			t.Parallel()
-			f(t, on)
-		})
-	}
-}
-
 func TestRawHTTP(t *testing.T) {
-	onBoth(t, func(t *testing.T, on target) {
+	once(t, candidates, func(t *testing.T, on target) {
 		h := on.client(t, rivet.WithHeaders(http.Header{"X-Fixture": {"from the client"}})).
 			GetOrCreate("http", newKey(t), rivet.WithParams(map[string]string{"p": "é"}))
 		client := &http.Client{Transport: h.Transport()}
@@ -104,7 +91,7 @@ func TestRawHTTP(t *testing.T) {
 // TestRawHTTPStreams reads a response while the actor writes it, and sends a
 // request body whose length nobody knows.
 func TestRawHTTPStreams(t *testing.T) {
-	onBoth(t, func(t *testing.T, on target) {
+	once(t, candidates, func(t *testing.T, on target) {
 		h := on.client(t).GetOrCreate("http", newKey(t))
 		req, _ := http.NewRequestWithContext(within(t), http.MethodGet, "http://actor/stream?n=4&ms=300", nil)
 		res, err := h.Do(req)
@@ -144,7 +131,7 @@ func TestRawHTTPStreams(t *testing.T) {
 
 // TestGatewayURL reaches the actor without the library.
 func TestGatewayURL(t *testing.T) {
-	onBoth(t, func(t *testing.T, on target) {
+	once(t, candidates, func(t *testing.T, on target) {
 		client := on.client(t)
 		for _, key := range []rivet.Key{newKey(t), append(newKey(t), "a,b", "")} {
 			u, err := client.GetOrCreate("http", key).GatewayURL(within(t), "/request/x?y=1")
@@ -168,7 +155,7 @@ func TestGatewayURL(t *testing.T) {
 // SkipReadyWait changes the way to the actor and nothing else, for one that is
 // awake.
 func TestSkipReadyWait(t *testing.T) {
-	onEngine(t, func(t *testing.T, on target) {
+	onCurrent(t, func(t *testing.T, on target) {
 		client, key := on.client(t), newKey(t)
 		h := client.GetOrCreate("counter", key)
 		id, err := h.Resolve(within(t))
@@ -199,7 +186,7 @@ func TestSkipReadyWait(t *testing.T) {
 // TestBehaviour20_RawWebSocket exchanges messages, and looks at what the actor
 // sees of the opening: path, query, protocols, and the client's headers.
 func TestBehaviour20_RawWebSocket(t *testing.T) {
-	onBoth(t, func(t *testing.T, on target) {
+	once(t, candidates, func(t *testing.T, on target) {
 		h := on.client(t, rivet.WithHeaders(http.Header{"X-Fixture": {"on the handshake"}})).GetOrCreate("rawws", newKey(t))
 		ws, err := h.WebSocket(within(t), "foo/bar?x=1&y=a%20b", rivet.WithSubprotocols("mine"))
 		if err != nil {

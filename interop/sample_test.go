@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"reflect"
@@ -63,10 +64,34 @@ var samples = map[string]string{
 // connection they end the connection; cbor connections carry them.
 var nativeOnly = []string{"float32", "uint16", "date", "map", "mapIntKeys"}
 
+// unsendable reports whether the server has no form for a sample on a connection
+// in the encoding: RivetKit 2.3 ends the connection then, the Go host answers
+// with an internal error, as it does over HTTP. What a Go program has to send is
+// not made another value, so the numbers that JSON does not have are among them,
+// while a time is the text that JavaScript makes of a Date.
+func unsendable(on target, name string) bool {
+	switch {
+	case on.legacy:
+		return false
+	case !on.embedded:
+		return on.encoding == codec.JSON && slices.Contains(nativeOnly, name)
+	case name == "map" || name == "mapIntKeys":
+		return on.encoding != codec.BARE
+	}
+	return on.encoding == codec.JSON && (name == "nan" || name == "infinity")
+}
+
 // sampleOf returns what a connection, or HTTP, delivers of a sample.
 func sampleOf(on target, name string, http bool) string {
 	json := on.encoding == codec.JSON
 	switch {
+	case on.embedded:
+		switch {
+		case name == "undefinedField":
+			return "{b:number:1}" // as JSON.stringify has it
+		case name == "date" && on.encoding != codec.BARE:
+			return "string:2024-02-29T12:34:56.789Z"
+		}
 	case json && (name == "nan" || name == "infinity"):
 		return "null"
 	case on.legacy && json:
@@ -99,12 +124,9 @@ func TestValuesFromJavaScript(t *testing.T) {
 		c := ready(t, h)
 		events := c.Subscribe([]string{"sample"})
 		call[int](t, c, "count") // an answer says that the subscription stands
-		fragile := func(name string) bool {
-			return !on.legacy && on.encoding == codec.JSON && slices.Contains(nativeOnly, name)
-		}
 		var wg sync.WaitGroup
 		for name := range samples {
-			if fragile(name) {
+			if unsendable(on, name) {
 				continue
 			}
 			wg.Go(func() {
@@ -117,7 +139,7 @@ func TestValuesFromJavaScript(t *testing.T) {
 		wg.Wait()
 		// One at a time, as all events have one name.
 		for name := range samples {
-			if fragile(name) {
+			if unsendable(on, name) {
 				continue
 			}
 			call[string](t, c, "emitSample", name)
@@ -129,6 +151,12 @@ func TestValuesFromJavaScript(t *testing.T) {
 		for _, name := range []string{"undefined", "maxSafe", "nan", "bigHuge", "bytes", "date", "set", "map", "dollarPair", "uint16"} {
 			wg.Go(func() {
 				got, err := rivet.Call[any](within(t), h, "sample", name)
+				if on.embedded && unsendable(on, name) {
+					if !errors.Is(err, rivet.ErrInternal) {
+						t.Errorf("%s over HTTP: %v, %v", name, got, err)
+					}
+					return
+				}
 				if want := sampleOf(on, name, true); err != nil || describe(got) != want {
 					t.Errorf("%s over HTTP: %s, want %s (%v)", name, describe(got), want, err)
 				}
@@ -138,15 +166,25 @@ func TestValuesFromJavaScript(t *testing.T) {
 	})
 }
 
-// TestValuesThatEndJSONConnections shows the other end of nativeOnly: what the
+// TestValuesThatEndJSONConnections shows the other end of unsendable: what the
 // actor cannot send closes the connection, the call may have run, and the
-// connection comes back.
+// connection comes back. In the Go host the call fails, and nothing else.
 func TestValuesThatEndJSONConnections(t *testing.T) {
-	onEngine(t, func(t *testing.T, on target) {
+	onCurrent(t, func(t *testing.T, on target) {
 		if on.encoding != codec.JSON {
 			return // only JSON connections end
 		}
 		c := ready(t, on.actor(t, "echo"))
+		if on.embedded {
+			_, err := rivet.Call[any](within(t), c, "sample", "nan")
+			if !errors.Is(err, rivet.ErrInternal) || !rivet.MaybeExecuted(err) {
+				t.Errorf("the call ended with %v", err)
+			}
+			if got := call[int](t, c, "count", 1, 2); got != 2 || c.Stats().Links != 1 {
+				t.Errorf("count = %d, %+v", got, c.Stats())
+			}
+			return
+		}
 		closed := make(chan conn.CloseInfo, 1)
 		defer c.OnClose(func(info conn.CloseInfo) { closed <- info })()
 		_, err := rivet.Call[any](within(t), c, "sample", "date")
@@ -197,7 +235,9 @@ func TestValuesIntoGoTypes(t *testing.T) {
 		if on.encoding != codec.JSON {
 			into(t, c, "date", time.Date(2024, 2, 29, 12, 34, 56, 789_000_000, time.UTC))
 			into(t, c, "date", "2024-02-29T12:34:56.789Z")
-			into(t, c, "mapIntKeys", map[int]string{1: "one", 2: "two"})
+			if !unsendable(on, "mapIntKeys") {
+				into(t, c, "mapIntKeys", map[int]string{1: "one", 2: "two"})
+			}
 			into(t, c, "float32", []float32{1.5, -2.5})
 			into(t, c, "uint16", []uint16{1, 65535})
 		}

@@ -20,38 +20,78 @@ const patience = 60 * time.Second
 
 // target is a server and the encoding in which a test talks to it.
 type target struct {
-	server   *fixture.Server
+	endpoint string
+	version  string // of RivetKit, or the one that the Go host is like
 	encoding codec.Encoding
-	legacy   bool // RivetKit 2.0.33, else 2.3.19 behind the engine
+	legacy   bool // RivetKit 2.0.33, else 2.3.19 behind the engine, or its like
+	embedded bool // the Go host
 }
 
-// everywhere runs f against both servers in all encodings.
+// at returns a target for a fixture's server.
+func at(s *fixture.Server) target {
+	return target{endpoint: s.Endpoint, version: s.Version, legacy: s.Version == "2.0.33"}
+}
+
+// in returns the target in that encoding.
+func (on target) in(enc codec.Encoding) target {
+	on.encoding = enc
+	return on
+}
+
+// candidate is a server that all tests share. Its get skips the test where the
+// server is not available; the Go host always is.
+type candidate struct {
+	name string
+	get  func(*testing.T) target
+}
+
+var (
+	byEngine = candidate{"2.3.19", func(t *testing.T) target { t.Helper(); return at(engine.get(t)) }}
+	by20     = candidate{"2.0.33", func(t *testing.T) target { t.Helper(); return at(legacy.get(t)) }}
+	byGo     = candidate{"go", func(t *testing.T) target { t.Helper(); return embedded.get(t) }}
+
+	current    = []candidate{byEngine, byGo}
+	candidates = []candidate{byEngine, byGo, by20}
+)
+
+// everywhere runs f against all servers in all encodings.
 func everywhere(t *testing.T, f func(t *testing.T, on target)) {
 	t.Helper()
-	t.Parallel()
-	run(t, engine.get(t), f)
-	run(t, legacy.get(t), f)
+	inEncodings(t, candidates, f)
 }
 
-// onEngine runs f against RivetKit 2.3.19 in all encodings.
-func onEngine(t *testing.T, f func(t *testing.T, on target)) {
+// onCurrent runs f against RivetKit 2.3.19 and the Go host in all encodings.
+func onCurrent(t *testing.T, f func(t *testing.T, on target)) {
 	t.Helper()
-	t.Parallel()
-	run(t, engine.get(t), f)
+	inEncodings(t, current, f)
 }
 
 // onLegacy runs f against RivetKit 2.0.33 in all encodings.
 func onLegacy(t *testing.T, f func(t *testing.T, on target)) {
 	t.Helper()
-	t.Parallel()
-	run(t, legacy.get(t), f)
+	inEncodings(t, []candidate{by20}, f)
 }
 
-func run(t *testing.T, s *fixture.Server, f func(t *testing.T, on target)) {
-	for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR, codec.JSON} {
-		t.Run(s.Version+"/"+enc.String(), func(t *testing.T) {
+func inEncodings(t *testing.T, servers []candidate, f func(t *testing.T, on target)) {
+	t.Helper()
+	once(t, servers, func(t *testing.T, on target) {
+		for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR, codec.JSON} {
+			t.Run(enc.String(), func(t *testing.T) {
+				t.Parallel()
+				f(t, on.in(enc))
+			})
+		}
+	})
+}
+
+// once runs f against each server, for what does not depend on the encoding.
+func once(t *testing.T, servers []candidate, f func(t *testing.T, on target)) {
+	t.Helper()
+	t.Parallel()
+	for _, s := range servers {
+		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			f(t, target{s, enc, s.Version == "2.0.33"})
+			f(t, s.get(t))
 		})
 	}
 }
@@ -61,7 +101,7 @@ func run(t *testing.T, s *fixture.Server, f func(t *testing.T, on target)) {
 func (on target) client(t *testing.T, opts ...rivet.Option) *rivet.Client {
 	t.Helper()
 	client, err := rivet.NewClient(append([]rivet.Option{
-		rivet.WithEndpoint(on.server.Endpoint),
+		rivet.WithEndpoint(on.endpoint),
 		rivet.WithNamespace("default"),
 		rivet.WithPool("default"),
 		rivet.WithToken(""),

@@ -99,6 +99,10 @@ func TestValuesAsJavaScriptSeesThem(t *testing.T) {
 			case on.encoding == codec.CBOR && on.legacy && v.old != "",
 				on.encoding == codec.BARE && on.legacy && v.name == "like a compat form":
 				sees = v.old
+			case on.embedded && v.name == "minus zero":
+				sees = "number:0" // a codec.Value is a whole number then, which has one zero
+			case on.encoding == codec.CBOR && v.cbor == "null" && on.embedded:
+				sees = v.bare // the Go host does not drop them
 			case on.encoding == codec.CBOR && v.cbor != "":
 				sees = v.cbor
 			case on.encoding == codec.JSON && v.json != "":

@@ -47,7 +47,9 @@ func chat(opts []actor.DefinitionOption) actor.Actor {
 		whisper = rivet.Event[codec.Value]("whisper")
 	)
 	return actor.Define("chat", func(d *actor.Definition[chatState]) {
-		who := actor.CreateConnState(d, func(_ *actor.ConnectContext, p named) (membership, error) {
+		who := actor.CreateConnState(d, func(_ *actor.ConnectContext, params codec.Value) (membership, error) {
+			var p named
+			_ = params.Decode(&p) // else they have no name
 			return membership{or(p.Name, "anonymous")}, nil
 		})
 		d.OnConnect(func(c self, conn *actor.Conn) error { return actor.Broadcast(c, joined, who.Of(conn).Name) })

@@ -177,7 +177,7 @@ func plan(opts []actor.DefinitionOption) actor.Actor {
 	fire := rivet.Action[rest, none]("fire")
 	broken := rivet.Action[none, none]("broken")
 	after := func(c self, in timed) (string, error) {
-		args := rest{A: in.A, B: in.B}
+		args := rest{A0: in.A, A1: in.B}
 		d := time.Duration(in.Millis * float64(time.Millisecond))
 		var err error
 		switch len(args.list()) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,11 +20,19 @@ import (
 // end is not told from an argument that is not there.
 type rest struct {
 	rivet.Positional
-	A, B, C, D, E, F, G, H codec.Value
+	A0, A1, A2, A3, A4, A5, A6, A7, A8, A9 codec.Value
+	B0, B1, B2, B3, B4, B5, B6, B7, B8, B9 codec.Value
+	C0, C1, C2, C3, C4, C5, C6, C7, C8, C9 codec.Value
+	D0, D1, D2, D3, D4, D5, D6, D7, D8, D9 codec.Value
 }
 
 func (r rest) list() []codec.Value {
-	all := []codec.Value{r.A, r.B, r.C, r.D, r.E, r.F, r.G, r.H}
+	var all []codec.Value
+	for _, v := range reflect.ValueOf(r).Fields() {
+		if v, ok := v.Interface().(codec.Value); ok {
+			all = append(all, v)
+		}
+	}
 	for len(all) > 0 && len(all[len(all)-1].Bytes()) == 0 {
 		all = all[:len(all)-1]
 	}
@@ -69,7 +78,7 @@ func echo(opts []actor.DefinitionOption) actor.Actor {
 			A, B, C, D, E, F codec.Value
 		}
 		actor.Do(d, rivet.Action[emission, none]("emit"), func(c context, in emission) error {
-			args := rest{A: in.A, B: in.B, C: in.C, D: in.D, E: in.E, F: in.F}
+			args := rest{A0: in.A, A1: in.B, A2: in.C, A3: in.D, A4: in.E, A5: in.F}
 			switch n := len(args.list()); n {
 			case 0:
 				return actor.Broadcast(c, rivet.Event[none](in.Name), none{})
@@ -176,7 +185,10 @@ func describe(v any) string {
 	case int64:
 		return fmt.Sprintf("number:%d", v)
 	case float64:
-		return "number:" + strconv.FormatFloat(v, 'f', -1, 64)
+		if size := math.Abs(v); size < 1e21 {
+			return "number:" + strconv.FormatFloat(v, 'f', -1, 64)
+		}
+		return "number:" + strings.Replace(strconv.FormatFloat(v, 'e', -1, 64), "Inf", "Infinity", 1)
 	case *big.Int:
 		return "bigint:" + v.String()
 	case string:
