@@ -52,7 +52,7 @@ func TestStartFails(t *testing.T) {
 					}))
 					before := testgoroutines.Count()
 					in, err := b.start(t.Context())
-					if in != nil || err == nil || !strings.Contains(err.Error(), hook+": ") || !strings.Contains(err.Error(), "a[k]: ") {
+					if in != nil || err == nil || !strings.Contains(err.Error(), " a[k]: "+hook+": ") {
 						t.Fatalf("Start returned %v, %v", in, err)
 					}
 					if how == "error" && !errors.Is(err, errHook) {
