@@ -196,3 +196,34 @@ func BenchmarkTurn(b *testing.B) {
 		}
 	})
 }
+
+// A turn that was given away and waits to come back when the mailbox is closed
+// comes back, before the last one.
+func TestMailboxCloseKeepsWhatComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m mailbox
+		var order []string
+		block := make(chan struct{})
+		push := func(run func(*turn)) {
+			if err := m.push(item{run: run, refuse: func(error) { order = append(order, "refused") }}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		await := make(chan struct{})
+		push(func(tn *turn) {
+			_ = tn.await(func() error { <-await; return nil })
+			order = append(order, "back")
+		})
+		push(func(*turn) { <-block })
+		synctest.Wait()
+		close(await) // it wants its turn, which another one holds
+		synctest.Wait()
+		push(func(*turn) { order = append(order, "ran") })
+		m.last(errors.New("closed"), func(*turn) { order = append(order, "last") })
+		close(block)
+		m.wait()
+		if got := fmt.Sprint(order); got != "[refused back last]" {
+			t.Error(got)
+		}
+	})
+}
