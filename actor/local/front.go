@@ -3,9 +3,9 @@ package local
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -84,8 +84,14 @@ type front struct {
 // goingAway is the reason with which shutdown closes sockets.
 const goingAway = "ws.going_away"
 
-// errShutdown is the cause of the front's context.
-var errShutdown = errors.New("local: the host has been shut down")
+// errShutdown is the cause of the front's context, and what clients in this
+// process get then. It matches net.ErrClosed.
+var errShutdown error = shutdownError{}
+
+type shutdownError struct{}
+
+func (shutdownError) Error() string        { return "local: the host has been shut down" }
+func (shutdownError) Is(target error) bool { return target == net.ErrClosed }
 
 func newFront(rt registry, p actors) *front {
 	f := &front{

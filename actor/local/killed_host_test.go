@@ -223,7 +223,6 @@ type customer struct {
 	counter *conn.Conn
 	news    chan raise // the newest
 
-	mu      sync.Mutex
 	n       int
 	first   int
 	put     int

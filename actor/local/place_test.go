@@ -706,6 +706,83 @@ func TestSockets(t *testing.T) {
 	})
 }
 
+// Whatever leaves meanwhile, an actor has one place: two would start it twice.
+func TestOnePlace(t *testing.T) {
+	play(t, func(t *testing.T, p *places, s *stage, id string) {
+		in, release, err := p.acquire(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.open(id, in, &plug{"x", s})
+		release()
+		s.last().start.Lease.Sleep()
+		synctest.Wait()
+		s.took()
+		s.onStart = func(actor.Start) error { <-time.After(time.Second); return nil }
+		p.wake(id)
+		synctest.Wait()
+		p.detach(id, "x") // while it starts
+		use(t, p, id)
+		s.expect(t, "start 2, bind x 2")
+
+		in, release, err = p.acquire(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.open(id, in, &plug{"y", s})
+		release()
+		s.mu.Lock()
+		s.onStart = func(actor.Start) error { return errors.New("bad") }
+		s.mu.Unlock()
+		s.last().start.Lease.Failed(errors.New("bad"))
+		<-time.After(10 * time.Second)
+		s.mu.Lock()
+		s.onStart = nil
+		s.mu.Unlock()
+		s.took()
+		p.detach(id, "y") // while it pauses
+		use(t, p, id)
+		<-time.After(time.Hour)
+		if got := s.took(); strings.Count(got, "start") != 1 {
+			t.Error(got)
+		}
+	})
+}
+
+// Who waits for the next generation is told of a shutdown when there will be none.
+func TestShutdownInAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(stage)
+		p := newPlaces(t, openStore(new(memory)), s)
+		rec, err := p.create(t.Context(), spec{Name: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		use(t, p, rec.ID)
+		s.onStop = func(*player, actor.StopReason) error { <-time.After(10 * time.Second); return nil }
+		s.last().start.Lease.Sleep()
+		synctest.Wait()
+		from := time.Now()
+		waiter := make(chan error)
+		go func() {
+			_, _, err := p.acquire(t.Context(), rec.ID)
+			if time.Since(from) != 10*time.Second {
+				t.Error(time.Since(from))
+			}
+			waiter <- err
+		}()
+		synctest.Wait()
+		go func() { _ = p.shutdown(t.Context()) }()
+		wantCode(t, <-waiter, "guard.service_unavailable")
+		if err := errors.Join(p.shutdown(t.Context()), p.store.close()); err != nil {
+			t.Error(err)
+		}
+		if p.ctx.Err() == nil || len(p.resident) != 0 {
+			t.Error("something is left")
+		}
+	})
+}
+
 func TestShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(stage)

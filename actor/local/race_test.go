@@ -426,8 +426,8 @@ func TestShutdownUnderLoad(t *testing.T) {
 				case err == nil:
 				case errors.As(err, &e) && (e.Code == "service_unavailable" || e.Code == "stopping" || e.Code == "going_away"):
 					told.Add(1)
-				case errors.Is(err, rivet.ErrClosed), errors.Is(err, context.DeadlineExceeded):
-					// The client in the process, or one that still tries to connect.
+				case errors.Is(err, net.ErrClosed), errors.Is(err, context.DeadlineExceeded):
+					// The client in the process, whose host is no more, or one that still tries to connect.
 				case errors.As(err, new(*conn.DisconnectedError)):
 				default:
 					t.Error(err)
