@@ -577,6 +577,72 @@ func TestAlarmsOfActorsThatPause(t *testing.T) {
 	})
 }
 
+// Starts for alarms that fail make room for others, and those that can never
+// succeed are not tried again.
+func TestAlarmsOfActorsThatDoNotStart(t *testing.T) {
+	for _, bad := range []error{errors.New("bad"), actor.ErrUnknownName} {
+		play(t, func(t *testing.T, p *places, s *stage, id string) {
+			due := time.Now().Add(time.Hour)
+			for i := range maxAlarmStarts + 1 {
+				if i > 0 {
+					rec, err := p.create(t.Context(), spec{Name: "bad", Key: rivet.Key{fmt.Sprint(i)}})
+					if err != nil {
+						t.Fatal(err)
+					}
+					id = rec.ID
+				}
+				use(t, p, id)
+				when := due
+				if i == 0 {
+					when = due.Add(time.Millisecond)
+				}
+				if err := s.last().start.Lease.SetAlarm(t.Context(), when); err != nil {
+					t.Fatal(err)
+				}
+				s.last().start.Lease.Sleep()
+				synctest.Wait()
+			}
+			s.took()
+			s.mu.Lock()
+			s.onStart = func(start actor.Start) error {
+				if start.Name == "bad" {
+					return bad
+				}
+				return nil
+			}
+			s.mu.Unlock()
+			<-time.After(time.Hour + time.Second)
+			if got := s.took(); !strings.Contains(got, "start 2") {
+				t.Errorf("%v: the actor was not started", bad)
+			}
+			<-time.After(maxRestartPause)
+			if got := s.took(); (got == "") != (bad == actor.ErrUnknownName) {
+				t.Errorf("%v: %.100s", bad, got)
+			}
+		})
+	}
+}
+
+// An actor whose record cannot even be read leaves none behind that is empty.
+func TestDamagedAlarmAtStart(t *testing.T) {
+	play(t, func(t *testing.T, p *places, s *stage, id string) {
+		damage := func(tx txn) error { return tx.put(table(tableAlarm, id), []byte("bad")) }
+		if err := p.store.update(t.Context(), damage); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := p.acquire(t.Context(), id); err == nil {
+			t.Error("it was started")
+		}
+		synctest.Wait()
+		_ = p.store.view(func(tx txn) error {
+			if tx.get(table(tableRecord)) != nil {
+				t.Error("there is a record of no actor")
+			}
+			return nil
+		})
+	})
+}
+
 // Alarms that are due when the host opens fire, and none is lost by a shutdown.
 func TestAlarmsAtOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -864,6 +930,30 @@ func TestShutdownCutShort(t *testing.T) {
 		if err := p.shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(from) != time.Second {
 			t.Error(err, time.Since(from))
 		}
+		if err := p.store.close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What has started when the shutdown was already cut short is lost.
+func TestStartedAfterTheShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(stage)
+		p := newPlaces(t, openStore(new(memory)), s)
+		rec, err := p.create(t.Context(), spec{Name: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.onStart = func(actor.Start) error { <-time.After(2 * time.Second); return nil }
+		p.wake(rec.ID)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := p.shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		s.expect(t, "start 1, Lost 1")
 		if err := p.store.close(); err != nil {
 			t.Error(err)
 		}
