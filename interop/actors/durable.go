@@ -159,7 +159,7 @@ func work(opts []actor.DefinitionOption) actor.Actor {
 			m, err := actor.TryNext(c, idle)
 			return take(c, m, err)
 		})
-	}, opts...)
+	}, append([]actor.DefinitionOption{actor.QueueSize(20)}, opts...)...)
 }
 
 func plan(opts []actor.DefinitionOption) actor.Actor {
