@@ -390,3 +390,21 @@ func TestQueueLongBodies(t *testing.T) {
 		t.Errorf("%v; %d keys and %d bytes are left", err, s.keys(), qs.cached)
 	}
 }
+
+// What was set aside keeps no actor awake.
+func TestBacklogWithoutWhatIsSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qs, _ := queuesOn(t, newShelf(), 10)
+		if _, _, err := qs.add("q", jsonValue("1"), false); err != nil {
+			t.Fatal(err)
+		}
+		d, err := qs.tryNext(t.Context(), "q")
+		if err != nil || qs.backlog("q").IsZero() {
+			t.Fatalf("what is delivered does not count, or %v", err)
+		}
+		qs.setAside(d)
+		if at := qs.backlog("q"); !at.IsZero() {
+			t.Errorf("the actor is to wake up at %v", at)
+		}
+	})
+}

@@ -427,3 +427,49 @@ func TestKVOfAGenerationThatIsOver(t *testing.T) {
 		}
 	})
 }
+
+// OnCreate that has run is known to have, although it changed nothing since a
+// start that failed behind its SaveState.
+func TestOnCreateAfterAStartThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		created := 0
+		b := newBench(t, define(func(d *actor.Definition[S]) {
+			d.OnCreate(func(c sctx) error {
+				created++
+				c.State.N = 1
+				if err := c.SaveState(c); err != nil {
+					return err
+				}
+				if created == 1 {
+					return errors.New("the first one fails")
+				}
+				return nil
+			})
+		}))
+		if _, err := b.start(t.Context()); err == nil {
+			t.Fatal("no error")
+		}
+		for range 2 {
+			b.stop(t, b.mustStart(t), actor.Sleeping)
+		}
+		if created != 2 {
+			t.Errorf("OnCreate ran %d times", created)
+		}
+	})
+}
+
+// What is lost does not wait for a disk that fails.
+func TestLostIsQuick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, simple())
+		in := b.mustStart(t)
+		b.seeApply(func(actor.Batch) error { return errors.New("the disk is full") })
+		ask(in, "add", 1)
+		<-time.After(2 * time.Second)
+		begun := time.Now()
+		_ = in.Stop(t.Context(), actor.Lost)
+		if d := time.Since(begun); d != 0 {
+			t.Errorf("it took %v", d)
+		}
+	})
+}

@@ -187,3 +187,50 @@ func TestAlarmOfTheGenerationBefore(t *testing.T) {
 		}
 	})
 }
+
+// What is cancelled does not come again, nor does its alarm: neither while it
+// runs nor while it waits for room.
+func TestCancelOfWhatIsDue(t *testing.T) {
+	for _, room := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			shelf := newShelf()
+			j, crash := journalOn(t, shelf)
+			defer crash()
+			s := newSchedule(j, slog.New(slog.DiscardHandler))
+			alarms := make(chan time.Time, 10)
+			s.setAlarm = func(_ context.Context, at time.Time) error { alarms <- at; return nil }
+			s.knows = func(string) bool { return true }
+			var runs sync.WaitGroup
+			s.run = func(p *appointment, settle func(error) Batch, ended func()) bool {
+				if room {
+					runs.Go(func() {
+						<-time.After(500 * time.Millisecond)
+						_ = j.add(settle(nil)).wait(t.Context())
+						ended()
+					})
+				}
+				return room
+			}
+			s.start()
+			if _, err := s.add(t.Context(), &appointment{name: "n", action: "a", every: time.Minute, at: time.Now().Add(time.Minute)}); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Minute + 100*time.Millisecond)
+			if ok, err := s.CancelNamed(t.Context(), "n"); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			runs.Wait()
+			synctest.Wait()
+			var last time.Time
+			for len(alarms) > 0 {
+				last = <-alarms
+			}
+			if !last.IsZero() || len(s.all) != 0 || len(s.line) != 0 {
+				t.Errorf("room %v: the alarm is %v; %d are left, %d in line", room, last, len(s.all), len(s.line))
+			}
+			s.pause()
+			crash()
+			s.wait()
+		})
+	}
+}
