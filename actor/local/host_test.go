@@ -3,6 +3,7 @@ package local_test
 import (
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/actor"
@@ -98,5 +99,36 @@ func exercise(t *testing.T, client *rivet.Client, key rivet.Key) {
 	}
 	if n := conn.Stats().Links; n != 1 {
 		t.Errorf("%q: %d links", key, n)
+	}
+}
+
+// An actor that sleeps is woken to hear that a client has left.
+func TestAClientLeavesWhileItsActorSleeps(t *testing.T) {
+	left := make(chan int, 1)
+	asleep := make(chan struct{}, 9)
+	host, _ := hosting(t, actor.Registry{actor.Define("counter", func(d *actor.Definition[count]) {
+		actor.Handle(d, doze, func(c *actor.Context[count], by int) (int, error) {
+			c.State.N = by
+			c.Sleep()
+			return by, nil
+		})
+		d.OnSleep(func(*actor.Context[count]) { asleep <- struct{}{} })
+		d.OnDisconnect(func(c *actor.Context[count], _ *actor.Conn) { left <- c.State.N })
+	})})
+	conn := host.Client().GetOrCreate("counter", rivet.Key{}).Connect(t.Context())
+	if _, err := doze.Call(t.Context(), conn, 7); err != nil {
+		t.Fatal(err)
+	}
+	<-asleep
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case n := <-left:
+		if n != 7 {
+			t.Errorf("the state is %d", n)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it is not told")
 	}
 }
