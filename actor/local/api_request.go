@@ -37,7 +37,7 @@ func readAPIQuery(r *http.Request, known ...string) (apiQuery, error) {
 	for name, list := range values {
 		switch {
 		case !slices.Contains(known, name):
-			return nil, badQuery("unknown field `" + clip(name) + "`, expected " + oneOf(known))
+			return nil, badQuery(clip(name) + ": unknown field `" + clip(name) + "`, expected " + oneOf(known))
 		case len(list) > 1 && name != "actor_id":
 			return nil, badQuery(name + ": unsupported value")
 		}
@@ -225,7 +225,7 @@ func readObject(body io.Reader) (map[string]any, error) {
 		}
 		name := token.(string) // of an object, or there was an error
 		if !slices.Contains(createFields, name) {
-			return nil, badBody("unknown field `" + clip(name) + "`, expected " + oneOf(createFields))
+			return nil, badBody(clip(name) + ": unknown field `" + clip(name) + "`, expected " + oneOf(createFields))
 		}
 		if _, twice := members[name]; twice {
 			return nil, badBody("duplicate field `" + name + "`")

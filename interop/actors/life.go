@@ -139,6 +139,7 @@ func watched(opts []actor.DefinitionOption) actor.Actor {
 			Aborted bool `json:"aborted"`
 		}
 		actor.Handle(d, rivet.Action[float64, ended]("slow"), func(c self, millis float64) (ended, error) {
+			_ = actor.Broadcast(c, rivet.Event[none]("slowing"), none{})
 			err := c.Await(func() error { return pause(c, millis) })
 			return ended{err != nil}, nil
 		})
