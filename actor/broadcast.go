@@ -3,7 +3,6 @@ package actor
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/codec"
@@ -59,18 +58,12 @@ func Send[T any](c *Conn, e rivet.Event[T], v T) error {
 }
 
 func (in *Instance) broadcast(event string, args func() []any, except []*Conn) error {
-	// The lock is held while the frames are handed over, so that a connection
-	// gets the events of concurrent broadcasts and its subscription in an order.
-	in.conns.mu.RLock()
-	defer in.conns.mu.RUnlock()
-	a := in.conns.audience[event]
-	if a == nil {
-		return nil
-	}
+	var frames [encodings]*Frame
 	var errs []error
-	sent := 0
-	for enc := range a {
-		if len(a[enc].list) == 0 {
+	// Encoding calls methods of the user's, so no lock is held for it. Who
+	// subscribes meanwhile, in an encoding that nobody had, was not there yet.
+	for enc, listens := range in.conns.listens(event) {
+		if !listens {
 			continue
 		}
 		f, err := in.event(codec.Encoding(enc), event, args())
@@ -78,15 +71,12 @@ func (in *Instance) broadcast(event string, args func() []any, except []*Conn) e
 			errs = append(errs, err)
 			continue
 		}
-		for _, c := range a[enc].list {
-			if len(except) == 0 || !slices.Contains(except, c) {
-				_ = c.link.Send(f)
-				sent++
-			}
-		}
+		frames[enc] = f
 	}
-	in.rt.count.events.Add(1)
-	in.rt.count.deliveries.Add(uint64(sent))
+	if frames != [encodings]*Frame{} {
+		in.rt.count.events.Add(1)
+		in.rt.count.deliveries.Add(uint64(in.conns.send(event, &frames, except)))
+	}
 	return in.notSent(event, errors.Join(errs...))
 }
 

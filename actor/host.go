@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rivet-go/rivet"
@@ -20,7 +20,8 @@ type Host struct {
 	rt      *Runtime
 	backend Backend
 
-	shutdown sync.Once
+	shutdown atomic.Bool   // has begun
+	ended    chan struct{} // closed after err is set
 	err      error
 }
 
@@ -58,7 +59,7 @@ func New(registry Registry, opts ...Option) (*Host, error) {
 		return nil, fmt.Errorf("actor: %w", err)
 	}
 	rt.log = rt.set.log
-	h := &Host{rt: rt}
+	h := &Host{rt: rt, ended: make(chan struct{})}
 	backend, err := rt.set.driver.Open(context.Background(), rt)
 	if err != nil {
 		return nil, fmt.Errorf("actor: open the driver: %w", err)
@@ -83,16 +84,24 @@ func (h *Host) Client() *rivet.Client { return h.rt.client.Load() }
 // Shutdown stops all actors, closes all connections, and returns when nothing
 // runs any more and everything is stored. Handlers are given the time of
 // StopGrace. When ctx ends first, what is left is cut short, and the error wraps
-// ctx's. Further calls return what the first did.
+// ctx's. Further calls wait for the first, or for their own ctx, and return what
+// it did.
 func (h *Host) Shutdown(ctx context.Context) error {
-	h.shutdown.Do(func() {
+	if h.shutdown.CompareAndSwap(false, true) {
 		h.err = h.backend.Shutdown(ctx)
 		_ = h.Client().Close()
 		if h.err != nil {
 			h.err = fmt.Errorf("actor: shutdown: %w", h.err)
 		}
-	})
-	return h.err
+		close(h.ended)
+		return h.err
+	}
+	select {
+	case <-h.ended:
+		return h.err
+	case <-ctx.Done():
+		return fmt.Errorf("actor: shutdown: %w", context.Cause(ctx))
+	}
 }
 
 // Serve runs a host until ctx ends: New, a server on the address of Addr, and
@@ -118,6 +127,7 @@ func Serve(ctx context.Context, registry Registry, opts ...Option) error {
 		Handler:           h.Handler(),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    128 << 10, // a connection keeps its header
 		ErrorLog:          slog.NewLogLogger(set.log.Handler(), slog.LevelWarn),
 	}
 	set.log.Info("serving actors", "address", l.Addr().String(), "actors", h.rt.Names())

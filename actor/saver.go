@@ -171,7 +171,7 @@ const (
 const (
 	// maxInline is how large a state may be to be stored in the head itself.
 	maxInline = 64 << 10
-	// chunkSize leaves room for seven chunks in a batch.
+	// chunkSize is below MaxValue, so that some chunks fit a batch with their keys.
 	chunkSize = 120 << 10
 )
 

@@ -257,3 +257,39 @@ func (t *table) end() {
 	}
 	t.over, t.conns, t.audience, t.dirty = true, roster[*Conn]{}, nil, nil
 }
+
+// listens tells in which encodings somebody has subscribed to event.
+func (t *table) listens(event string) (in [encodings]bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if a := t.audience[event]; a != nil {
+		for enc := range a {
+			in[enc] = len(a[enc].list) > 0
+		}
+	}
+	return in
+}
+
+// send hands the frame of its encoding to each subscriber of event but for some,
+// and returns how many there were. The lock is held meanwhile, so that who leaves
+// gets nothing afterwards.
+func (t *table) send(event string, frames *[encodings]*Frame, except []*Conn) (sent int) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	a := t.audience[event]
+	if a == nil {
+		return 0
+	}
+	for enc, f := range frames {
+		if f == nil {
+			continue
+		}
+		for _, c := range a[enc].list {
+			if len(except) == 0 || !slices.Contains(except, c) {
+				_ = c.link.Send(f) // a link that failed tells by Closed
+				sent++
+			}
+		}
+	}
+	return sent
+}
