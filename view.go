@@ -24,9 +24,10 @@ const DefaultRefresh = time.Minute
 //
 // How exact it is depends on the host. Without Versioned the events that came
 // before the snapshot's reply count as part of it and later ones do not, which
-// holds for hosts that answer and emit in one order. RivetKit does so for
-// changes made over connections, but an event caused by an HTTP request may
-// overtake a reply; the refresh heals what that leaves behind.
+// holds for hosts that answer and emit in one order. Those of package actor do,
+// for actors that change and emit in one turn. RivetKit does so for changes made
+// over connections, but an event caused by an HTTP request may overtake a reply;
+// the refresh heals what that leaves behind.
 //
 // A View runs one goroutine, and a second one while it takes a snapshot. All
 // methods are safe for concurrent use. The caller must Close it, or the

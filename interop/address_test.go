@@ -284,15 +284,6 @@ func TestBehaviour36_RegionAndPoolReachTheServer(t *testing.T) {
 	})
 }
 
-func TestMetadata(t *testing.T) {
-	once(t, candidates, func(t *testing.T, on target) {
-		m, err := on.client(t).Metadata(within(t))
-		if err != nil || m.Version != on.version || m.Endpoint != on.endpoint || m.Namespace != "default" {
-			t.Errorf("%+v, %v", m, err)
-		}
-	})
-}
-
 // The namespace is wrong for good: calls and connections say so at once.
 func TestUnknownNamespace(t *testing.T) {
 	once(t, current, func(t *testing.T, on target) {
