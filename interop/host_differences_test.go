@@ -214,6 +214,11 @@ var differences = []difference{
 		steps:    steps("wire: destroy", "the one that waited"),
 		official: `\[\]`, ours: `[{"aborted":true}]`},
 
+	{why: "The engine cuts a streamed answer off, now and then.", byChance: true,
+		steps:    steps("requests", "stream?n=3&ms=10"),
+		official: `^\{"error":"TypeError","message":"terminated"\}$`,
+		ours:     `{"body":"chunk 0\nchunk 1\nchunk 2\n","fixture":null,"status":200,"type":"text/plain"}`},
+
 	// The gateway and the management API.
 	{why: "One host is every pool.", in: "json",
 		steps:    steps("wire: gateway", "rvt-runner=nope"),
