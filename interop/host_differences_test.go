@@ -229,6 +229,11 @@ var differences = []difference{
 		ours: `{"body":{"actor":{"actor_id":"<id 6>","connectable_ts":null,"crash_policy":"sleep","create_ts":"<time>","datacenter":"default","destroy_ts":null,` +
 			`"key":"wire: management/<run>/pool","name":"counter","namespace_id":"<id 2>","pending_allocation_ts":null,"reschedule_ts":null,` +
 			`"runner_name_selector":"nope","sleep_ts":null,"start_ts":null},"created":true},"error":"undefined","status":200,"type":"application/json"}`},
+	{why: "The engine is sometimes behind with what it knows of the actor that has the key.", in: "json", byChance: true,
+		steps:    steps("wire: management", "post, taken"),
+		official: `"code":"destroyed_during_creation","group":"actor","message":"Actor was destroyed during creation."`,
+		ours: `"code":"duplicate_key","group":"actor","message":"Actor key 'wire: management/<run>/id' already in use for actor '<id 1>'",` +
+			`"metadata":{"existing_actor_id":"<id 1>","key":"wire: management/<run>/id"}`},
 	{why: "There is a cursor where there is more.", in: "json",
 		steps:    steps("wire: management", "by name and key", "by id", "destroyed"),
 		official: `"<cursor>"`, ours: `null`},
