@@ -105,6 +105,13 @@ func TestBehaviour13_ResubscribedOnceAfterADisconnect(t *testing.T) {
 			t.Errorf("event %+v", got)
 		}
 		gone.Close()
+		// Who kicks joins as well, which is still told to whom has not left yet.
+		if _, err := say.Call(within(t), c, "left"); err != nil {
+			t.Fatal(err)
+		}
+		if got := next(t, sub); got.Text != "left" {
+			t.Errorf("event %+v", got)
+		}
 		if n := call[int](t, h, "kick", "ann", "get out"); n != 1 {
 			t.Fatalf("kicked %d", n)
 		}
