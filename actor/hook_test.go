@@ -84,7 +84,7 @@ func TestStartFails(t *testing.T) {
 func TestStartGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, define(func(d *actor.Definition[S]) {
-			d.OnWake(func(c sctx) error { <-c.Done(); time.Sleep(time.Second); return errHook })
+			d.OnWake(func(c sctx) error { <-c.Done(); <-time.After(time.Second); return errHook })
 		}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -148,13 +148,13 @@ func TestRun(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				return c.View(func(s *S) { s.N += 0 })
 			})
 			on(d, "get", func(c sctx, _ int) (int, error) { return c.State.N, nil })
 		}, actor.SleepAfter(30*time.Second)))
 		in := b.mustStart(t)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		if len(b.asks) > 0 {
 			t.Fatalf("while Run runs it asked to %s", <-b.asks)
 		}
@@ -184,7 +184,7 @@ func TestRunFails(t *testing.T) {
 				fail := misbehaving[how]
 				b := newBench(t, define(func(d *actor.Definition[S]) {
 					d.OnSleep(func(sctx) { t.Error("OnSleep ran") })
-					d.Run(func(c sctx) error { time.Sleep(time.Second); return fail() })
+					d.Run(func(c sctx) error { <-time.After(time.Second); return fail() })
 				}), j.logger())
 				in := b.mustStart(t)
 				want(t, <-b.asks, says)
@@ -265,7 +265,7 @@ func TestOnStateChange(t *testing.T) {
 					c.State.N += 100
 				}
 				if awaits {
-					_ = c.Await(func() error { time.Sleep(time.Second); return nil })
+					_ = c.Await(func() error { <-time.After(time.Second); return nil })
 				}
 			})
 			d.OnWake(func(c sctx) error { woken = c; return nil })

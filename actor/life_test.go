@@ -97,7 +97,7 @@ func hooked(j *journal, more func(d *actor.Definition[S]), opts ...actor.Definit
 			}
 		})
 		on(d, "stubborn", func(c sctx, n int) (int, error) { // does not
-			time.Sleep(time.Duration(n) * time.Second)
+			<-time.After(time.Duration(n) * time.Second)
 			j.note("stubborn ended")
 			return 0, nil
 		})
@@ -226,7 +226,7 @@ func TestChangeAfterTheLastTurn(t *testing.T) {
 		b := newBench(t, define(func(d *actor.Definition[S]) {
 			on(d, "get", func(c sctx, _ int) (int, error) { return c.State.N, nil })
 			on(d, "slow", func(c sctx, n int) (int, error) {
-				_ = c.Await(func() error { time.Sleep(13 * time.Second); return nil })
+				_ = c.Await(func() error { <-time.After(13 * time.Second); return nil })
 				c.State.N = n
 				return n, nil
 			})
@@ -245,7 +245,7 @@ func TestLastHooksMisbehave(t *testing.T) {
 	for name, f := range map[string]func(sctx){
 		"panic":  func(sctx) { panic("oh") },
 		"goexit": func(sctx) { runtime.Goexit() },
-		"await":  func(c sctx) { _ = c.Await(func() error { time.Sleep(time.Second); return nil }) },
+		"await":  func(c sctx) { _ = c.Await(func() error { <-time.After(time.Second); return nil }) },
 		"update": func(c sctx) { _ = c.Update(func(*S) {}) },
 		"save":   func(c sctx) { _ = c.SaveState(c) },
 		"call":   func(c sctx) { c.Sleep(); c.Destroy(); c.KeepAwake() },
@@ -292,8 +292,8 @@ func TestOnSleepDoesNotEnd(t *testing.T) {
 func TestSleepAndDestroyFromAnAction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, define(func(d *actor.Definition[S]) {
-			on(d, "sleep", func(c sctx, n int) (int, error) { c.Sleep(); time.Sleep(time.Second); c.State.N++; return n, nil })
-			on(d, "destroy", func(c sctx, n int) (int, error) { c.Destroy(); time.Sleep(time.Second); return n, nil })
+			on(d, "sleep", func(c sctx, n int) (int, error) { c.Sleep(); <-time.After(time.Second); c.State.N++; return n, nil })
+			on(d, "destroy", func(c sctx, n int) (int, error) { c.Destroy(); <-time.After(time.Second); return n, nil })
 		}))
 		for _, c := range []struct {
 			name   string
@@ -314,11 +314,11 @@ func TestIdle(t *testing.T) {
 		b := newBench(t, define(func(d *actor.Definition[S]) {
 			on(d, "keep", func(c sctx, n int) (int, error) {
 				release := c.KeepAwake()
-				go func() { time.Sleep(time.Duration(n) * time.Second); release(); release() }()
+				go func() { <-time.After(time.Duration(n) * time.Second); release(); release() }()
 				return 0, nil
 			})
 			on(d, "await", func(c sctx, n int) (int, error) {
-				return 0, c.Await(func() error { time.Sleep(time.Duration(n) * time.Second); return nil })
+				return 0, c.Await(func() error { <-time.After(time.Duration(n) * time.Second); return nil })
 			})
 		}, actor.SleepAfter(30*time.Second), actor.ActionTimeout(time.Hour)))
 		begun := time.Now()
@@ -336,12 +336,12 @@ func TestIdle(t *testing.T) {
 		ask(in, "await", 7)
 		asleep(197 * time.Second)
 		release, _ := in.Hold()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		release()
 		release()
 		asleep((197 + 60 + 30) * time.Second)
 		b.stop(t, in, actor.Sleeping)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		if len(b.asks) > 0 {
 			t.Error("a stopped actor asked to sleep")
 		}
@@ -352,7 +352,7 @@ func TestNoSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, counter(actor.NoSleep()))
 		in := b.mustStart(t)
-		time.Sleep(24 * time.Hour)
+		<-time.After(24 * time.Hour)
 		if len(b.asks) > 0 {
 			t.Errorf("it asked to %s", <-b.asks)
 		}

@@ -49,7 +49,7 @@ func TestAwaitGivesTheTurnAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &mailbox{limit: 10}
 		var d diary
-		pause := func() error { time.Sleep(time.Second); return errors.New("e") }
+		pause := func() error { <-time.After(time.Second); return errors.New("e") }
 		m.must(t, func(u *turn) {
 			d.note("a1")
 			if err := u.await(pause); err == nil || err.Error() != "e" {
@@ -61,7 +61,7 @@ func TestAwaitGivesTheTurnAway(t *testing.T) {
 		})
 		m.must(t, func(*turn) { d.note("b") })
 		m.must(t, func(u *turn) { d.note("c1"); _ = u.await(func() error { return nil }); d.note("c2") })
-		time.Sleep(1500 * time.Millisecond)
+		<-time.After(1500 * time.Millisecond)
 		m.must(t, func(*turn) { d.note("d") })
 		m.wait()
 		d.check(t, "a1 b c1 c2 a2 d a3")
@@ -113,11 +113,11 @@ func TestMailboxClose(t *testing.T) {
 		gone := errors.New("gone")
 		m.must(t, func(u *turn) {
 			d.note("a1")
-			_ = u.await(func() error { time.Sleep(time.Second); return nil })
-			time.Sleep(time.Second)
+			_ = u.await(func() error { <-time.After(time.Second); return nil })
+			<-time.After(time.Second)
 			d.note("a2")
 		})
-		time.Sleep(1500 * time.Millisecond)
+		<-time.After(1500 * time.Millisecond)
 		if err := m.push(item{run: func(*turn) { d.note("b") }, refuse: func(err error) { refused = append(refused, err) }}); err != nil {
 			t.Error(err)
 		}

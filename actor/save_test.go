@@ -52,19 +52,19 @@ func TestSaveInterval(t *testing.T) {
 		b := newBench(t, simple(actor.SaveInterval(time.Second)))
 		b.seeApply(func(actor.Batch) error { at = append(at, time.Since(begun)); return nil })
 		in := b.mustStart(t) // the first save
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		for i := range 35 { // up to 14.42 s
 			ask(in, "add", 1)
 			if i < 34 {
-				time.Sleep(130 * time.Millisecond)
+				<-time.After(130 * time.Millisecond)
 			}
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		ask(in, "add", 0)
 		ask(in, "get", 0)
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		ask(in, "save", 1)
-		time.Sleep(1100 * time.Millisecond)
+		<-time.After(1100 * time.Millisecond)
 		b.stop(t, in, actor.Sleeping)
 		want(t, fmt.Sprint(at), "[0s 11s 12.04s 13.08s 14.12s 15.16s 34.42s]")
 	})
@@ -77,7 +77,7 @@ func TestSaveFirst(t *testing.T) {
 		b := newBench(t, simple())
 		in := b.mustStart(t)
 		writes := 0
-		b.seeApply(func(actor.Batch) error { writes++; time.Sleep(100 * time.Millisecond); return nil })
+		b.seeApply(func(actor.Batch) error { writes++; <-time.After(100 * time.Millisecond); return nil })
 		begun := time.Now()
 		first := later(in, "first", 1)
 		synctest.Wait()
@@ -127,7 +127,7 @@ func TestCrashLosesAtMostTheInterval(t *testing.T) {
 		b := newBench(t, simple())
 		in := b.mustStart(t)
 		ask(in, "add", 1)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		ask(in, "add", 1)
 		want(t, stored(t, b, simple()), "1")
@@ -147,12 +147,12 @@ func TestStoreFailsForAWhile(t *testing.T) {
 		in := b.mustStart(t)
 		b.seeApply(func(actor.Batch) error { return errors.New("no room") })
 		answer := later(in, "first", 1)
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		want(t, ask(in, "add", 1), "2") // the actor goes on
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		b.seeApply(nil)
 		want(t, <-answer, "1")
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		want(t, stored(t, b, simple()), "2")
 		if n := strings.Count(j.String(), "no room"); n < 5 || n > 12 {
 			t.Errorf("it was logged %d times: %s", n, &j)
@@ -377,15 +377,15 @@ func TestStateThatCannotBeEncoded(t *testing.T) {
 		for range 10 {
 			ask(in, "add", 2)
 			ask(in, "add", 1)
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			ask(in, "add", 1)
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 		}
 		logged(10)
 		ask(in, "add", 1)
 		for range 10 {
 			ask(in, "add", 2)
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 		}
 		logged(11)
 		want(t, ask(in, "first", 2), "500 internal_error")

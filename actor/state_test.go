@@ -106,7 +106,7 @@ func TestVars(t *testing.T) {
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		second := func() error { time.Sleep(time.Second); return nil }
+		second := func() error { <-time.After(time.Second); return nil }
 		b := newBench(t, define(func(d *actor.Definition[S]) {
 			on(d, "serial", func(c sctx, n int) (int, error) {
 				j.note("s%d", n)

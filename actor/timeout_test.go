@@ -15,7 +15,7 @@ import (
 // busy can be kept busy in all ways.
 func busy(j *journal, opts ...actor.DefinitionOption) actor.Actor {
 	return define(func(d *actor.Definition[S]) {
-		pause := func(n int) { time.Sleep(time.Duration(n) * time.Second) }
+		pause := func(n int) { <-time.After(time.Duration(n) * time.Second) }
 		on(d, "hold", func(c sctx, n int) (int, error) {
 			j.note("begun %d", n)
 			pause(n)
@@ -39,7 +39,7 @@ func TestActionTimeout(t *testing.T) {
 		begun := time.Now()
 		runs := later(in, "hold", 25)
 		synctest.Wait()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		waits := later(in, "hold", 1)
 		want(t, <-runs, "408 action_timed_out")
 		if d := time.Since(begun); d != 10*time.Second {
@@ -49,7 +49,7 @@ func TestActionTimeout(t *testing.T) {
 		if d := time.Since(begun); d != 11*time.Second {
 			t.Errorf("the second answer came after %v", d)
 		}
-		time.Sleep(9 * time.Second)
+		<-time.After(9 * time.Second)
 		want(t, ask(in, "get", 0), "1")
 		if d := time.Since(begun); d != 25*time.Second {
 			t.Errorf("the turn was kept for %v", d)
@@ -77,7 +77,7 @@ func TestMailboxSize(t *testing.T) {
 		begun := time.Now()
 		l := newLink("l", "/connect", "rivet, rivet_encoding.json")
 		r := in.Open(l)
-		time.Sleep(6 * time.Second)
+		<-time.After(6 * time.Second)
 		for _, answer := range answers {
 			<-answer
 		}
@@ -120,9 +120,9 @@ func TestWaitingMessagesAtTheEnd(t *testing.T) {
 			r.Message(index, true, codec.AppendActionRequest(nil, codec.JSON, index, action, fmt.Appendf(nil, "[%d]", n)))
 		}
 		send(1, "hold", 100)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		send(2, "hold", 1)
-		time.Sleep(6 * time.Second)
+		<-time.After(6 * time.Second)
 		for _, code := range []string{"action_timed_out", "overloaded"} {
 			if m := l.next(t); m.Kind != codec.KindError || string(m.Err.Code) != code {
 				t.Errorf("the answer is %v %v", m.Kind, m.Err)
@@ -138,7 +138,7 @@ func TestWaitingMessagesAtTheEnd(t *testing.T) {
 		if l.acked != 2 || len(l.frames) > 0 {
 			t.Errorf("acknowledged up to %d, and %d more answers", l.acked, len(l.frames))
 		}
-		time.Sleep(100 * time.Second)
+		<-time.After(100 * time.Second)
 		synctest.Wait()
 		want(t, j.String(), "begun 100 ended actor.action_timed_out: Action timed out")
 	})
@@ -150,7 +150,7 @@ func TestUpdateGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var beside sctx
 		b := newBench(t, define(func(d *actor.Definition[S]) {
-			on(d, "hold", func(c sctx, n int) (int, error) { time.Sleep(time.Minute); return 0, nil })
+			on(d, "hold", func(c sctx, n int) (int, error) { <-time.After(time.Minute); return 0, nil })
 			on(d, "update", func(c sctx, n int) (int, error) {
 				if c.State != nil {
 					t.Error("a concurrent handler has a State")
@@ -172,7 +172,7 @@ func TestUpdateGivesUp(t *testing.T) {
 		}
 		want(t, <-hold, "408 action_timed_out")
 		want(t, <-update, "408 action_timed_out")
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if err := beside.View(func(*S) { t.Error("f ran") }); err == nil {
 			t.Error("View returned nil when the context was done")
 		}

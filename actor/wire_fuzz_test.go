@@ -90,7 +90,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target, encoding, params string, body []byte) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil || !strings.HasPrefix(u.Path, "/") {
-			t.Skip()
+			return // net/http refuses it before
 		}
 		r := &http.Request{Method: method, URL: u, Header: http.Header{"X-Rivet-Encoding": {encoding}}, Body: http.NoBody, RequestURI: target}
 		if len(body) > 0 {

@@ -122,13 +122,8 @@ func killedActors(woke func(name, key string)) actor.Registry {
 	}
 }
 
-// TestKilledHostChild is what the other process of TestKilledHost runs, until it
-// is killed or its standard input ends.
-func TestKilledHostChild(t *testing.T) {
-	dir, addr := os.Getenv(hostDir), os.Getenv(hostAddr)
-	if dir == "" {
-		t.Skip("it is for TestKilledHost")
-	}
+// beKilled is the host that TestKilledHost kills. It ends with its standard input.
+func beKilled(t *testing.T, dir, addr string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -161,7 +156,7 @@ type hostProcess struct {
 
 func startHost(t *testing.T, dir, addr string) *hostProcess {
 	t.Helper()
-	h := &hostProcess{t: t, cmd: exec.Command(os.Args[0], "-test.run=^TestKilledHostChild$"), lines: make(chan string, 1000)}
+	h := &hostProcess{t: t, cmd: exec.Command(os.Args[0], "-test.run=^TestKilledHost$"), lines: make(chan string, 1000)}
 	h.cmd.Env = append(os.Environ(), hostDir+"="+dir, hostAddr+"="+addr)
 	h.cmd.Stderr = &h.errs
 	out, err := h.cmd.StdoutPipe()
@@ -353,7 +348,13 @@ func (c *customer) check(ctx context.Context, process int, killed time.Time) err
 
 // A host that is killed at any moment has everything again that it has
 // acknowledged, and its actors and clients come back by themselves.
+//
+// The process that is killed is this test again.
 func TestKilledHost(t *testing.T) {
+	if dir := os.Getenv(hostDir); dir != "" {
+		beKilled(t, dir, os.Getenv(hostAddr))
+		return
+	}
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}

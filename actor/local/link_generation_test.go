@@ -209,6 +209,7 @@ func TestOpenedWhileItsActorStops(t *testing.T) {
 				<-opened
 			}
 			c := dialPeer(t, f, connectURL, "rivet")
+			synctest.Wait() // until it is unbound, which wakes for what came before
 			c.send(ws.OpText, "hello")
 			if leaves {
 				c.close(1000, "")

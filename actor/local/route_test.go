@@ -97,7 +97,7 @@ func FuzzRouteFindsTheActor(f *testing.F) {
 		target := gateway.QueryPath(q, path)
 		r := requestFor(target)
 		if r == nil {
-			t.Skip() // a path that net/http refuses
+			return // a path that net/http refuses
 		}
 		rt := routeOf(r, false, nil)
 		switch {
