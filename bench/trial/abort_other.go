@@ -1,0 +1,7 @@
+//go:build !unix
+
+package trial
+
+import "os"
+
+func abort(p *os.Process) error { return p.Kill() }
