@@ -28,18 +28,12 @@ type trade struct {
 
 const blockEvents = 1024
 
-// block is blockEvents framed events in a row, as a server writes them.
-func block(b *testing.B, enc codec.Encoding) []byte {
+// blockOf is block, for benchmarks.
+func blockOf(b *testing.B, enc codec.Encoding) []byte {
 	b.Helper()
-	args, err := codec.AppendArgs(nil, enc, []any{trade{"RVT-USD", 1234.5, 42}})
+	frames, err := block(enc)
 	if err != nil {
 		b.Fatal(err)
-	}
-	var frames []byte
-	for range blockEvents {
-		if frames, err = ws.AppendFrame(frames, ws.OpBinary, codec.AppendEvent(nil, enc, tick, args)); err != nil {
-			b.Fatal(err)
-		}
 	}
 	return frames
 }
@@ -84,7 +78,7 @@ func tapped(b *testing.B) (*conn.Conn, *rivettest.Gateway, *tap) {
 	b.Helper()
 	gw := rivettest.NewGateway(b, rivettest.InMemory())
 	gw.Actor("room")
-	tp := &tap{open: make(chan int, 1), block: block(b, codec.BARE)}
+	tp := &tap{open: make(chan int, 1), block: blockOf(b, codec.BARE)}
 	cfg := config(gw)
 	cfg.PingInterval = -1
 	cfg.NetDial = func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
@@ -143,7 +137,7 @@ func lossless() []stream.Option {
 // the same frames that decodes them on the spot.
 func BenchmarkReceive(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
-		tp := &tap{flowing: true, open: make(chan int, 1), block: block(b, codec.BARE)}
+		tp := &tap{flowing: true, open: make(chan int, 1), block: blockOf(b, codec.BARE)}
 		blocks := (b.N + blockEvents - 1) / blockEvents
 		tp.open <- blocks
 		close(tp.open)
@@ -232,7 +226,7 @@ func BenchmarkLatency(b *testing.B) {
 		close(tp.open)
 	})
 	b.Run("bare", func(b *testing.B) {
-		tp := &tap{flowing: true, open: make(chan int, 1), block: block(b, codec.BARE)}
+		tp := &tap{flowing: true, open: make(chan int, 1), block: blockOf(b, codec.BARE)}
 		tp.block = tp.block[:len(tp.block)/blockEvents]
 		r := ws.NewReader(tp, nil, ws.ReaderConfig{Role: ws.Client})
 		events := make(chan []byte, 64)

@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"context"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,13 @@ import (
 	"github.com/rivet-go/rivet/rivettest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(servesEvents) != "" {
+		serveEvents()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // inBubble runs f with a gateway in memory, on the fake clock of a synctest
 // bubble; a goroutine left behind fails the test.
