@@ -101,6 +101,7 @@ func (c *compiler) object(t reflect.Type) decode {
 		o.fields = append(o.fields, compiled)
 	}
 	o.fields = append(o.fields, sentinel())
+	o.sort()
 	return o.decode
 }
 

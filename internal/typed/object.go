@@ -1,7 +1,9 @@
 package typed
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unsafe"
 )
@@ -10,6 +12,8 @@ import (
 type object struct {
 	// fields end with one that has no name and matches nothing.
 	fields []field
+	// first is the field whose name sorts first.
+	first int
 	// distinct: no two names differ only by case, so at most one field
 	// matches a key, however it is written.
 	distinct bool
@@ -27,6 +31,9 @@ type field struct {
 	decode     decode
 	offset     uintptr
 	name       string
+	// sorted is the field whose name comes next in the order in which an encoder
+	// that sorts writes them.
+	sorted int
 }
 
 // newField prepares everything but the place.
@@ -72,8 +79,9 @@ func (o *object) decode(d []byte, i int, p unsafe.Pointer) int {
 		return null(d, i)
 	}
 	var seen uint64
-	// Members mostly come in the order of the fields.
-	guess := 0
+	// Members mostly come in the order of the fields, as JavaScript writes them,
+	// or in that of their encoded names, as Go does.
+	guess, sorted := 0, o.first
 	for ; n > 0; n-- {
 		var word uint64
 		if len(d)-next >= 8 {
@@ -84,6 +92,9 @@ func (o *object) decode(d []byte, i int, p unsafe.Pointer) int {
 		k := guess
 		f := &o.fields[k]
 		if f.is(word, d, next) {
+			next += f.size
+		} else if f = &o.fields[sorted]; f.is(word, d, next) {
+			k = sorted
 			next += f.size
 		} else if k, next = o.find(word, d, next, guess); k < 0 {
 			// Nobody wants this member.
@@ -104,9 +115,27 @@ func (o *object) decode(d []byte, i int, p unsafe.Pointer) int {
 		if next = f.decode(d, next, unsafe.Add(p, f.offset)); next < 0 {
 			return notMine
 		}
-		guess = k + 1
+		guess, sorted = k+1, f.sorted
 	}
 	return next
+}
+
+// sort notes the order of the encoded names: the shorter ones come first.
+func (o *object) sort() {
+	order := make([]int, len(o.fields)-1)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := o.fields[a].name, o.fields[b].name
+		return cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y))
+	})
+	last := len(order) // the sentinel
+	for _, k := range slices.Backward(order) {
+		o.fields[k].sorted = last
+		last = k
+	}
+	o.first, o.fields[len(order)].sorted = last, len(order)
 }
 
 // lastWord is the word at d[i], of which less than eight bytes are left, with

@@ -1,6 +1,7 @@
 package typed
 
 import (
+	"encoding/binary"
 	"math"
 	"reflect"
 	"unsafe"
@@ -92,6 +93,12 @@ func number(d []byte, i int) (f float64, next int) {
 }
 
 func float64Into(d []byte, i int, p unsafe.Pointer) int {
+	if len(d)-i >= 9 && d[i] == itemFloat64 {
+		if f := math.Float64frombits(binary.BigEndian.Uint64(d[i+1:])); f != 0 {
+			*(*float64)(p) = f
+			return i + 9
+		}
+	}
 	f, next := number(d, i)
 	if next < 0 {
 		return null(d, i)
@@ -112,7 +119,19 @@ func float32Into(d []byte, i int, p unsafe.Pointer) int {
 	return next
 }
 
+// highBits are those that no byte of ASCII has.
+const highBits = 0x8080808080808080
+
 func text(d []byte, i int, p unsafe.Pointer) int {
+	if len(d)-i > 8 {
+		// Short ASCII, of which all is in one word.
+		n := uint(d[i] - majorText<<5)
+		if word := binary.LittleEndian.Uint64(d[i+1:]); n <= 8 && word<<(64-8*n)&highBits == 0 {
+			to := i + 1 + int(n)
+			*(*string)(p) = string(d[i+1 : to])
+			return to
+		}
+	}
 	from, to := span(d, i, majorText)
 	if to < 0 {
 		return null(d, i)
