@@ -48,5 +48,14 @@ func allocates[T any](t *testing.T, want float64, in T) {
 		if !reflect.DeepEqual(in, out) {
 			t.Errorf("%v: %#v became %#v", enc, in, out)
 		}
+		got = testing.AllocsPerRun(200, func() {
+			out = *new(T)
+			if err := codec.Unmarshal(enc, args[1:], &out); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got != want && enc == codec.BARE {
+			t.Errorf("%v: %T as a value takes %v allocations, want %v", enc, in, got, want)
+		}
 	}
 }

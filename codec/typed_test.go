@@ -125,6 +125,20 @@ func targetOf[T any](compiled bool, full func() T) typedTarget {
 			if !identical(reflect.ValueOf(got), reflect.ValueOf(want)) {
 				t.Fatalf("%v %x into %v (%v):\ngot  %#v\nwant %#v", enc, args, typ, err, got, want)
 			}
+			// As values: the array, and what may be the only thing in it.
+			only := args[min(1, len(args)):]
+			if enc == codec.JSON {
+				only = bytes.TrimSuffix(only, []byte("]"))
+			}
+			for _, value := range [][]byte{args, only} {
+				got, want := start(), start()
+				given := bytes.Clone(value)
+				err, wantErr := codec.Unmarshal(enc, given, &got), codec.ReferenceUnmarshal(enc, value, &want)
+				clear(given) // nothing may alias it
+				if fmt.Sprint(err) != fmt.Sprint(wantErr) || !identical(reflect.ValueOf(got), reflect.ValueOf(want)) {
+					t.Fatalf("%v %x as %v:\ngot  %#v, %v\nwant %#v, %v", enc, value, typ, got, err, want, wantErr)
+				}
+			}
 		}
 		return enc != codec.JSON && fast.Compiled(args)
 	}, func(t testing.TB, enc codec.Encoding) []byte {

@@ -2,6 +2,8 @@ package codec
 
 import (
 	"reflect"
+
+	"github.com/rivet-go/rivet/internal/typed"
 )
 
 // Unmarshal decodes one encoded value, CBOR for BARE and CBOR and text for
@@ -20,10 +22,27 @@ func Unmarshal(enc Encoding, data []byte, dst any) error {
 	if v.Kind() != reflect.Pointer || v.IsNil() {
 		return &TypeError{Reason: "decode needs a non-nil pointer"}
 	}
-	return decode(enc, data, dst, profileOf(v.Type().Elem()))
+	s := shapeOf(v.Type().Elem())
+	fast := quick{program: s.program, dst: v.Elem()}
+	if enc != JSON && fast.decode(data) {
+		return nil
+	}
+	return decode(enc, data, dst, s.one.profile, fast)
 }
 
-func decode(enc Encoding, data []byte, dst any, p profile) error {
+// quick decodes a value by the program of its type, if there is one, and the
+// value does not hold anything yet. What it does not take is for the rest to
+// decode or refuse; what it takes, the rest would have decoded to the same.
+type quick struct {
+	program *typed.Program
+	dst     reflect.Value
+}
+
+func (q quick) decode(data []byte) bool {
+	return q.program != nil && len(data) > 0 && q.dst.IsZero() && q.program.Decode(data, q.dst)
+}
+
+func decode(enc Encoding, data []byte, dst any, p profile, fast quick) error {
 	if raw, ok := dst.(*Value); ok {
 		if err := Valid(enc, data); err != nil {
 			return err
@@ -35,7 +54,7 @@ func decode(enc Encoding, data []byte, dst any, p profile) error {
 		data, enc = undefinedCBOR, BARE
 	}
 	if enc == JSON {
-		return decodeJSON(data, dst, p)
+		return decodeJSON(data, dst, p, fast)
 	}
 	s := scanner{data: data}
 	if err := s.document(); err != nil {
@@ -62,13 +81,16 @@ func decodeScanned(data []byte, found traits, dst any, p profile) error {
 	return decodeEngine(native, found|more, dst, p)
 }
 
-func decodeJSON(data []byte, dst any, p profile) error {
+func decodeJSON(data []byte, dst any, p profile, fast quick) error {
 	b := getBuffer()
 	defer putBuffer(b)
 	native, found, err := parseJSON(b.AvailableBuffer(), data, parseOptions{compat: true, dynamic: p.dynamic, stamp: p.stamped})
 	keep(b, native)
 	if err != nil {
 		return err
+	}
+	if fast.decode(native) {
+		return nil
 	}
 	return decodeEngine(native, found, dst, p)
 }

@@ -101,6 +101,29 @@ func benchmarkDecode[T any](b *testing.B, in T) {
 	}
 }
 
+// BenchmarkUnmarshal decodes one value, as the result of a call is.
+func BenchmarkUnmarshal(b *testing.B) {
+	for _, enc := range allEncodings {
+		data, err := codec.Marshal(enc, sampleTick)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(enc.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			var out tick
+			for b.Loop() {
+				out = tick{}
+				if err := codec.Unmarshal(enc, data, &out); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if out != sampleTick {
+				b.Fatal(out)
+			}
+		})
+	}
+}
+
 func BenchmarkDecodePositional(b *testing.B) {
 	type move struct {
 		codec.Positional

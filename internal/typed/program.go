@@ -38,6 +38,8 @@ type Program struct {
 	typ reflect.Type
 	// places are where the arguments go, one after the other.
 	places []place
+	// whole: there is one place, the value itself.
+	whole bool
 }
 
 type place struct {
@@ -58,7 +60,7 @@ func Compile(t reflect.Type, spread []int) *Program {
 	}
 	c := compiler{done: make(map[reflect.Type]decode)}
 	p := &Program{typ: t}
-	if spread == nil {
+	if p.whole = spread == nil; p.whole {
 		p.places = []place{{0, c.compile(t)}}
 	}
 	for _, index := range spread {
@@ -71,6 +73,21 @@ func Compile(t reflect.Type, spread []int) *Program {
 		}
 	}
 	return p
+}
+
+// Decode stores the one value in data, which is no argument array, into dst, or
+// returns false and leaves dst as it was. dst has to be settable and the zero
+// value of its type; of a type that p was not compiled for, or that takes its
+// fields from several arguments, Decode takes nothing.
+func (p *Program) Decode(data []byte, dst reflect.Value) bool {
+	if !p.whole || p.typ != dst.Type() {
+		return false
+	}
+	if p.places[0].decode(data, 0, dst.Addr().UnsafePointer()) == len(data) {
+		return true
+	}
+	dst.SetZero()
+	return false
 }
 
 // Decoder runs a program on targets of the type that it was compiled for. The
