@@ -13,6 +13,7 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -339,4 +340,50 @@ func latencies(b *testing.B, consume func(ctx context.Context, got func(stamp) b
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2]), "p50-ns")
 	b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")
+}
+
+// BenchmarkSocketCall is a call that decodes its result, over a connection or by
+// HTTP, by one caller or by 64 at a time, to another process.
+func BenchmarkSocketCall(b *testing.B) {
+	addr := eventServer(b)
+	call := rivet.Action[trade, trade]("buy")
+	for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR, codec.JSON} {
+		callers := func(name string, connect func(b *testing.B) rivet.Caller) {
+			buy := func(b *testing.B, c rivet.Caller) {
+				if t, err := call.Call(b.Context(), c, trade{"RVT-USD", 1234.5, 42}); err != nil || t != answer {
+					b.Errorf("%+v, %v", t, err)
+				}
+			}
+			b.Run(enc.String()+"/"+name+"/1", func(b *testing.B) {
+				c := connect(b)
+				buy(b, c)
+				measure(b, func() {
+					for range b.N {
+						buy(b, c)
+					}
+				})
+			})
+			b.Run(enc.String()+"/"+name+"/64", func(b *testing.B) {
+				c := connect(b)
+				buy(b, c)
+				b.SetParallelism(64 / runtime.GOMAXPROCS(0))
+				measure(b, func() {
+					b.RunParallel(func(pb *testing.PB) {
+						for pb.Next() {
+							buy(b, c)
+						}
+					})
+				})
+			})
+		}
+		callers("connection", func(b *testing.B) rivet.Caller { return connectTo(b, addr, enc, nil) })
+		callers("HTTP", func(b *testing.B) rivet.Caller {
+			c, err := rivet.NewClient(rivet.WithEndpoint("http://"+addr), rivet.WithEncoding(enc), rivet.WithoutMetadataLookup())
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { c.Close() })
+			return c.GetOrCreate("broker", rivet.Key{"a"})
+		})
+	}
 }

@@ -3,6 +3,7 @@ package conn_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -70,12 +71,18 @@ func serveEvents() {
 	fmt.Println(l.Addr())
 	go func() {
 		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				if err := serveCall(w, r); err != nil {
+					fmt.Fprintln(os.Stderr, "server of events:", err)
+				}
+				return
+			}
 			hs, err := ws.Accept(w, r, ws.AcceptConfig{Protocol: func([]string) string { return "rivet" }})
 			if err != nil {
 				return
 			}
 			defer hs.Conn.Close()
-			if err := sendEvents(hs, r); err != nil {
+			if err := serveSocket(hs, r); err != nil {
 				fmt.Fprintln(os.Stderr, "server of events:", err)
 			}
 		}))
@@ -83,9 +90,30 @@ func serveEvents() {
 	_, _ = bufio.NewReader(os.Stdin).ReadByte()
 }
 
-// sendEvents opens the connection, waits for a subscription, and sends events
-// until the client has gone.
-func sendEvents(hs *ws.Handshake, r *http.Request) error {
+// answer is the result of every call.
+var answer = trade{"RVT-USD", 1234.5, 42}
+
+// serveCall answers a call over HTTP.
+func serveCall(w http.ResponseWriter, r *http.Request) error {
+	enc, err := codec.ParseEncoding(r.Header.Get("x-rivet-encoding"))
+	if err != nil {
+		return err
+	}
+	output, err := codec.Marshal(enc, answer)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", enc.ContentType())
+	_, err = w.Write(codec.AppendActionResult(nil, enc, output))
+	return err
+}
+
+// serveSocket opens the connection and answers calls until there is a
+// subscription. From then on it sends events until the client has gone.
+func serveSocket(hs *ws.Handshake, r *http.Request) error {
 	enc, err := codec.ParseEncoding(r.URL.Query().Get("encoding"))
 	if err != nil {
 		return err
@@ -97,13 +125,28 @@ func sendEvents(hs *ws.Handshake, r *http.Request) error {
 	if _, err := hs.Conn.Write(frame); err != nil {
 		return err
 	}
+	output, err := codec.Marshal(enc, answer)
+	if err != nil {
+		return err
+	}
 	for in := ws.NewReader(hs.Conn, hs.Early, ws.ReaderConfig{Role: ws.Server}); ; {
 		m, err := in.Next()
+		if err != nil || m.Op == ws.OpClose {
+			return nil // it has gone
+		}
+		var call codec.Message
+		if err := codec.DecodeToServer(enc, m.Payload, &call); err != nil {
+			return err
+		}
+		if call.Kind == codec.KindSubscription {
+			break
+		}
+		frame, err := framed(enc, codec.AppendActionResponse(nil, enc, call.ID, output))
 		if err != nil {
 			return err
 		}
-		if m.Op == ws.OpText || m.Op == ws.OpBinary {
-			break // nothing else is asked of this server
+		if _, err := hs.Conn.Write(frame); err != nil {
+			return nil
 		}
 	}
 	if text := r.URL.Query().Get(pace); text != "" {
