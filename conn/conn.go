@@ -52,6 +52,7 @@ type Conn struct {
 	listeners map[*listener]struct{}
 	ids       atomic.Pointer[Info] // replaced with each link, under mu
 
+	noReply   error         // of a call whose context has no deadline
 	probation time.Duration // how long a suspect is tried alone; see judge
 	leftGen   uint64        // link on which a topic was last dropped unproved,
 	leftAt    time.Time     // and when that had been sent
@@ -88,6 +89,7 @@ func newConn(ctx context.Context, cfg Config) *Conn {
 		wake:      make(chan struct{}, 1),
 		calls:     make(map[uint64]*pending),
 		probation: probation,
+		noReply:   fmt.Errorf("no reply within the call timeout of %v: %w", cfg.CallTimeout, context.DeadlineExceeded),
 	}
 	c.ids.Store(&Info{Name: cfg.Name, Key: cfg.Key})
 	c.quit, c.stop = context.WithCancelCause(context.WithoutCancel(ctx))

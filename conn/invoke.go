@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rivet-go/rivet/backoff"
 	"github.com/rivet-go/rivet/codec"
 )
+
+// requestRoom is what a call takes beside its name and arguments, in JSON.
+const requestRoom = 100
 
 // resendBudget bounds how long a call without a deadline of its own is sent
 // again after answers that prove that it did not reach the actor.
@@ -44,13 +48,22 @@ func (c *Conn) InvokeAt(ctx context.Context, call *Call) (v codec.Value, seq uin
 	if o.err != nil {
 		err = &CallError{Actor: c.cfg.Actor, Action: call.Name, MaybeExecuted: o.maybe, Err: o.err}
 	}
-	if obs := c.cfg.Observer.Call; obs != nil {
-		c.callbacks.guard(func() {
-			obs(CallInfo{Actor: c.cfg.Actor, Action: call.Name, Duration: time.Since(started), Err: err, Sends: p.sends})
-		})
+	if c.cfg.Observer.Call != nil {
+		c.observe(CallInfo{Actor: c.cfg.Actor, Action: call.Name, Duration: time.Since(started), Err: err, Sends: p.sends})
 	}
 	return o.value, o.seq, err
 }
+
+// observe tells the observer of calls.
+func (c *Conn) observe(info CallInfo) {
+	c.callbacks.guard(func() { c.cfg.Observer.Call(info) })
+}
+
+// scratch holds buffers in which arguments are encoded.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxScratch is the largest buffer that goes back to scratch.
+const maxScratch = 64 << 10
 
 func (c *Conn) invoke(ctx context.Context, call *Call, p *pending) outcome {
 	if ctx.Err() != nil {
@@ -65,19 +78,26 @@ func (c *Conn) invoke(ctx context.Context, call *Call, p *pending) outcome {
 		resendUntil = time.Now().Add(resendBudget)
 		if c.cfg.CallTimeout > 0 {
 			var cancel context.CancelFunc
-			cause := fmt.Errorf("no reply within the call timeout of %v: %w", c.cfg.CallTimeout, context.DeadlineExceeded)
-			ctx, cancel = context.WithTimeoutCause(ctx, c.cfg.CallTimeout, cause)
+			ctx, cancel = context.WithTimeoutCause(ctx, c.cfg.CallTimeout, c.noReply)
 			defer cancel()
 		}
 	}
-	args, err := codec.AppendArgs(nil, c.cfg.Encoding, call.Args)
+	buf := scratch.Get().(*[]byte)
+	args, err := codec.AppendArgs((*buf)[:0], c.cfg.Encoding, call.Args)
 	if err != nil {
 		return outcome{err: fmt.Errorf("encoding the arguments: %w", err)}
 	}
+	defer func() {
+		if cap(args) <= maxScratch {
+			*buf = args
+			scratch.Put(buf)
+		}
+	}()
 	var pause backoff.Sequence
 	for {
 		p.id = c.nextID.Add(1) - 1
-		frame := codec.AppendActionRequest(nil, c.cfg.Encoding, p.id, call.Name, args)
+		frame := make([]byte, 0, len(args)+len(call.Name)+requestRoom)
+		frame = codec.AppendActionRequest(frame, c.cfg.Encoding, p.id, call.Name, args)
 		if err := c.checkSize(frame); err != nil {
 			return outcome{err: err}
 		}
