@@ -4,7 +4,6 @@ package trial
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 )
@@ -19,6 +18,8 @@ type Suite struct {
 	Cases        []Case
 	Tables       []Table
 	Plots        []Plot
+	Bars         []Bars
+	Goals        []Goal
 }
 
 // Case is one contestant at one task.
@@ -27,11 +28,16 @@ type Case struct {
 	Group string
 	// Name is the contestant.
 	Name string
-	// X is where the case is on the growth curves of its suite; tables leave out
-	// those of a group by themselves.
+	// X is where the case is on a growth curve; 0 is no place on one.
 	X float64
-	// Base is set for the contestant of a group that the others are measured by.
+	// Base is set for the contestant of a group that the others are measured by,
+	// on a curve for each X.
 	Base bool
+	// Ours is set for what is this library's; the report shows it in bold.
+	Ours bool
+	// Large is set for what takes more than a machine has under the race detector,
+	// thousands of connections say: tests leave it out.
+	Large bool
 	// Needs are the servers that the case wants, which come with npm.
 	Needs Needs
 	// Run does the task for about as long as t says, between t.Begin and its End,
@@ -54,12 +60,14 @@ const (
 
 // ID names the case among those of all suites, as "suite/group/name" or, on a
 // growth curve, "suite/group/name@x".
-func (c *Case) ID(suite string) string {
-	id := fmt.Sprintf("%s/%s/%s", suite, c.Group, c.Name)
-	if c.X != 0 {
-		id += "@" + strconv.FormatFloat(c.X, 'g', -1, 64)
+func (c *Case) ID(suite string) string { return suite + "/" + c.place() }
+
+// place names the case within its suite.
+func (c *Case) place() string {
+	if c.X == 0 {
+		return c.Group + "/" + c.Name
 	}
-	return id
+	return c.Group + "/" + c.Name + "@" + strconv.FormatFloat(c.X, 'f', -1, 64)
 }
 
 // Table shows one metric of a suite: a line for each contestant, a column for
@@ -69,7 +77,8 @@ type Table struct {
 	Title string
 	// Metric is one of a Trial, e.g. "ns/op".
 	Metric string
-	// Groups are those to show, in order; all when empty.
+	// Groups are those to show, in order; all that have no X when empty. A group
+	// on a curve has a column for each X.
 	Groups []string
 }
 
@@ -83,7 +92,19 @@ type Plot struct {
 	Groups []string
 }
 
-// Metrics that several suites report.
+// Bars draws one metric as a bar for each contestant, in the order of the cases. It
+// is drawn for each group into <suite>-<name>-<group>.svg.
+type Bars struct {
+	Name, Title string
+	// Metric is the length of the bars; Label names it with its unit.
+	Metric, Label string
+	// Groups are those to draw; all that have no X when empty.
+	Groups []string
+}
+
+// Metrics that several suites report. The report takes the unit from the name:
+// what is in ns or us ("p50-us", "cpu-ns/op") is a time, in B a size ("B/op"), per
+// s a rate; else it is a number.
 const (
 	WallPerOp   = "ns/op"        // time, by the clock
 	CPUPerOp    = "cpu-ns/op"    // of the measured process, user and system
