@@ -9,12 +9,11 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"regexp"
-	"time"
+	"syscall"
 
 	"github.com/rivet-go/rivet/bench/receive"
 	"github.com/rivet-go/rivet/bench/trial"
@@ -34,7 +33,7 @@ func main() {
 }
 
 func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if played, err := trial.Play(roles); played {
 		return err
@@ -42,36 +41,42 @@ func run() error {
 	if ran, err := trial.RunOne(ctx, suites); ran {
 		return err
 	}
+	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 
-	o := trial.Options{Progress: func(line string) { fmt.Fprintln(os.Stderr, line) }}
-	only := flag.String("run", "", "only cases whose `regexp` matches, of suite/group/name@x; nothing is written to results then, unless -out is given")
-	list := flag.Bool("list", false, "list the cases")
-	flag.IntVar(&o.Rounds, "rounds", 5, "how often each case is run")
-	flag.DurationVar(&o.Time, "time", time.Second, "how long a case is measured at a time")
-	flag.StringVar(&o.Profiles.CPU, "cpuprofile", "", "write a profile of the processor for each case into a `folder`")
-	flag.StringVar(&o.Profiles.Memory, "memprofile", "", "the same of allocations")
-	flag.StringVar(&o.Profiles.Trace, "trace", "", "the same of the execution tracer")
-	out := flag.String("out", "", "the `folder` of the report; results when everything is run")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		return fmt.Errorf("%q is no flag", flag.Arg(0))
+	f := parse()
+	if f.flags.NArg() > 0 {
+		return fmt.Errorf("%q is no flag", f.flags.Arg(0))
 	}
-	var err error
-	if o.Only, err = regexp.Compile(*only); err != nil {
+	if err := trial.Check(suites); err != nil {
 		return err
 	}
-	if *list {
-		for _, s := range suites {
-			for _, c := range s.Cases {
-				if id := c.ID(s.Name); o.Only.MatchString(id) {
-					fmt.Println(id)
+	var err error
+	if f.options.Only, err = regexp.Compile(f.only); err != nil {
+		return err
+	}
+	whole := f.only == "" && f.options.Profiles == (trial.Profiles{})
+	if f.out == "" && (whole || f.report) {
+		f.out = "results"
+	}
+	switch {
+	case f.list:
+		return printIDs(f.options.Only)
+	case f.report:
+		return again(f.out)
+	}
+	return measure(ctx, f.options, f.command(), f.out)
+}
+
+// printIDs prints the IDs of the cases that match.
+func printIDs(only *regexp.Regexp) error {
+	for _, s := range suites {
+		for i := range s.Cases {
+			if id := s.Cases[i].ID(s.Name); only.MatchString(id) {
+				if _, err := fmt.Println(id); err != nil {
+					return err
 				}
 			}
 		}
-		return nil
 	}
-	if *out == "" && *only == "" {
-		*out = "results"
-	}
-	return measure(ctx, o, *out)
+	return nil
 }

@@ -2,6 +2,13 @@
 
 package trial
 
-import "os"
+import (
+	"os"
+	"os/exec"
+)
+
+func lead(*exec.Cmd) {}
+
+func killGroup(int) {}
 
 func abort(p *os.Process) error { return p.Kill() }
