@@ -35,10 +35,7 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if played, err := trial.Play(roles); played {
-		return err
-	}
-	if ran, err := trial.RunOne(ctx, suites); ran {
+	if played, err := play(ctx); played {
 		return err
 	}
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
@@ -49,6 +46,9 @@ func run() error {
 	}
 	if err := trial.Check(suites); err != nil {
 		return err
+	}
+	if f.options.Rounds < 1 || f.options.Time <= 0 {
+		return fmt.Errorf("-rounds %d, -time %v: nothing would be measured", f.options.Rounds, f.options.Time)
 	}
 	var err error
 	if f.options.Only, err = regexp.Compile(f.only); err != nil {
@@ -65,6 +65,15 @@ func run() error {
 		return again(f.out)
 	}
 	return measure(ctx, f.options, f.command(), f.out)
+}
+
+// play does what another process of this program started this one for, and reports
+// whether it was that.
+func play(ctx context.Context) (played bool, err error) {
+	if played, err := trial.Play(roles); played {
+		return true, err
+	}
+	return trial.RunOne(ctx, suites)
 }
 
 // printIDs prints the IDs of the cases that match.
