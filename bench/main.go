@@ -17,13 +17,16 @@ import (
 
 	"github.com/rivet-go/rivet/bench/receive"
 	"github.com/rivet-go/rivet/bench/trial"
+	"github.com/rivet-go/rivet/bench/wire"
 )
 
 // suites are all that there is to measure.
 var suites = []trial.Suite{receive.Suite}
 
 // roles are what other processes of this program do for the cases.
-var roles = map[string]trial.Role{}
+var roles = map[string]trial.Role{
+	wire.Role: wire.Broadcast,
+}
 
 func main() {
 	if err := run(); err != nil {

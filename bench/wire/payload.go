@@ -1,0 +1,123 @@
+// Package wire is the sending side of the benchmarks: a process that writes
+// events, encoded beforehand, as fast as sockets take them, so that what is
+// measured is who receives them.
+package wire
+
+import (
+	"fmt"
+
+	"github.com/rivet-go/rivet"
+	"github.com/rivet-go/rivet/codec"
+	"github.com/rivet-go/rivet/internal/ws"
+)
+
+// Actor is the name of the actor that the broadcaster plays, under any key.
+const Actor = "market"
+
+// Trade is the event of the benchmarks: about 45 bytes in CBOR.
+type Trade struct {
+	Symbol string  `cbor:"symbol" json:"symbol"`
+	Price  float64 `cbor:"price" json:"price"`
+	Size   int     `cbor:"size" json:"size"`
+}
+
+// Last is the size of the trade that ends a run. Other sizes are positive.
+const Last = -1
+
+// Events that the broadcaster sends. That of Blobs is a byte string; an empty one
+// ends a run.
+const (
+	Trades = rivet.Event[Trade]("trade")
+	Blobs  = rivet.Event[[]byte]("blob")
+)
+
+// Payload says what the events of a run carry: 0 is a Trade, more is a byte string
+// of that many bytes.
+type Payload int
+
+// event is the name of the events.
+func (p Payload) event() string {
+	if p == 0 {
+		return string(Trades)
+	}
+	return string(Blobs)
+}
+
+// value is what the event number i of a block carries, and what a receiver is to
+// add up for it.
+func (p Payload) value(i int) (v any, sum int) {
+	if p == 0 {
+		// All have the same length: three bytes for the size in CBOR, five digits
+		// in JSON.
+		size := 10_000 + i%50_000
+		return Trade{"RVT-USD", 1234.5 + float64(i%64)/64, size}, size
+	}
+	b := make([]byte, p)
+	for j := range b {
+		b[j] = byte(i + j)
+	}
+	return b, int(b[0])
+}
+
+// last is what the event carries that ends a run.
+func (p Payload) last() any {
+	if p == 0 {
+		return Trade{"RVT-USD", 0, Last}
+	}
+	return []byte{}
+}
+
+// format is how events are framed for a connection.
+type format struct {
+	enc  codec.Encoding
+	nats bool // as NATS, the payload alone in CBOR
+	sid  string
+}
+
+// append appends the frame of one event.
+func (f format) append(dst []byte, p Payload, v any) ([]byte, error) {
+	if f.nats {
+		data, err := codec.Marshal(codec.CBOR, v)
+		if b, ok := v.([]byte); ok {
+			data, err = b, nil
+		}
+		dst = fmt.Appendf(dst, "MSG %s %s %d\r\n", p.event(), f.sid, len(data))
+		return append(append(dst, data...), "\r\n"...), err
+	}
+	args, err := codec.AppendArgs(nil, f.enc, []any{v})
+	if err != nil {
+		return nil, err
+	}
+	op := ws.OpText
+	if f.enc.Binary() {
+		op = ws.OpBinary
+	}
+	return ws.AppendFrame(dst, op, codec.AppendEvent(nil, f.enc, p.event(), args))
+}
+
+// block is events in a row, and the end of a run behind them.
+type block struct {
+	frames, last []byte
+	events       int
+	sum          int
+	one          []byte // the first of frames
+}
+
+// newBlock encodes events until they come to about some bytes.
+func newBlock(f format, p Payload, bytes int) (b block, err error) {
+	for b.events == 0 || len(b.frames)+len(b.one) <= bytes {
+		v, sum := p.value(b.events)
+		if b.frames, err = f.append(b.frames, p, v); err != nil {
+			return block{}, fmt.Errorf("encode an event: %w", err)
+		}
+		if b.events == 0 {
+			b.one = b.frames[:len(b.frames):len(b.frames)]
+		}
+		b.events++
+		b.sum += sum
+	}
+	if b.last, err = f.append(nil, p, p.last()); err != nil {
+		return block{}, fmt.Errorf("encode an event: %w", err)
+	}
+	return b, nil
+}
