@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -42,7 +41,7 @@ func listenNATS(s *sinks) (url string, stop func() error, err error) {
 		err := l.Close()
 		mu.Lock()
 		for c := range conns {
-			err = errors.Join(err, c.Close())
+			_ = c.Close() // it may be closed already
 		}
 		mu.Unlock()
 		open.Wait()
