@@ -10,6 +10,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"regexp"
@@ -24,8 +25,14 @@ import (
 var suites = []trial.Suite{receive.Suite}
 
 // roles are what other processes of this program do for the cases.
-var roles = map[string]trial.Role{
-	wire.Role: wire.Broadcast,
+var roles = join(map[string]trial.Role{wire.Role: wire.Broadcast}, receive.Roles)
+
+func join(sets ...map[string]trial.Role) map[string]trial.Role {
+	all := make(map[string]trial.Role)
+	for _, set := range sets {
+		maps.Copy(all, set)
+	}
+	return all
 }
 
 func main() {

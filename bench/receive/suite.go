@@ -3,25 +3,172 @@
 package receive
 
 import (
-	"context"
+	"slices"
 
 	"github.com/rivet-go/rivet/bench/trial"
+	"github.com/rivet-go/rivet/bench/wire"
+	"github.com/rivet-go/rivet/codec"
 )
+
+// Roles are the servers of other libraries, in processes of their own.
+var Roles = map[string]trial.Role{natsRole: natsServer, centrifugeRole: centrifugeServer}
 
 // Suite is what there is to measure.
 var Suite = trial.Suite{
 	Name:  "receive",
 	Title: "Receiving events",
-	Cases: []trial.Case{{Group: "BARE", Name: "nothing", Base: true, Run: func(ctx context.Context, t *trial.Trial) error {
-		m, err := t.Begin()
-		if err != nil {
-			return err
+	About: about,
+	Cases: slices.Concat(
+		trades("trade, BARE", codec.BARE, []contestant{
+			{name: "Event.All", r: all},
+			{name: "Event.Seq", r: seq},
+			{name: "Event.Chan", r: channel},
+			{name: "Event.On", r: callback},
+			{name: "Observable (RxGo)", r: observable},
+			{name: "bare loop, fxamacker", r: bare(fxamacker), base: true},
+			{name: "bare loop, decoder by hand", r: bare(byHand)},
+			{name: "gws, fxamacker", r: gwsLoop(fxamacker)},
+			{name: "coder/websocket, fxamacker", r: coder(fxamacker)},
+			{name: "nats.go, fxamacker", r: natsCallback(natsFxamacker)},
+			{name: "centrifuge-go and its server, fxamacker", r: centrifugeGo, role: centrifugeRole},
+			{name: "JavaScript client", r: javascript, foreign: true},
+		}),
+		trades("trade, CBOR", codec.CBOR, []contestant{
+			{name: "Event.All", r: all},
+			{name: "bare loop, fxamacker", r: bare(wholeCBOR), base: true},
+			{name: "JavaScript client", r: javascript, foreign: true},
+		}),
+		trades("trade, JSON", codec.JSON, []contestant{
+			{name: "Event.All", r: all},
+			{name: "bare loop, encoding/json", r: bare(wholeJSON), base: true},
+			{name: "JavaScript client", r: javascript, foreign: true},
+		}),
+		trades("trade, not decoded", codec.BARE, []contestant{
+			{name: "Event[codec.Value].All", r: values},
+			{name: "Conn.Subscribe", r: events},
+			{name: "bare loop", r: bare(undecoded)},
+			{name: "gws", r: gwsLoop(undecoded)},
+			{name: "coder/websocket", r: coder(undecoded)},
+			{name: "nats.go, callback", r: natsCallback(natsUndecoded), base: true},
+			{name: "nats.go, channel", r: natsChannel},
+			{name: "nats.go and its server", r: natsCallback(natsUndecoded), role: natsRole},
+		}),
+		blobs("16 B", 16),
+		blobs("256 B", 256),
+		blobs("4 KiB", 4<<10),
+		blobs("64 KiB", 64<<10),
+		many("1,000 connections", 1000, []contestant{
+			{name: "Event.All, a goroutine each", r: allOfMany},
+			{name: "MergeEvents, one loop", r: merged},
+			{name: "bare loop, fxamacker, a goroutine each", r: bare(fxamacker), base: true},
+		}),
+		idle("single event", []contestant{
+			{name: "Event.All", r: all},
+			{name: "Event.Chan", r: channel},
+			{name: "Event.On", r: callback},
+			{name: "bare loop, over a channel", r: handedOver, base: true},
+			{name: "bare loop", r: bare(fxamacker)},
+			{name: "nats.go, callback", r: natsCallback(natsFxamacker)},
+			{name: "centrifuge-go and its server", r: centrifugeGo, role: centrifugeRole},
+			{name: "JavaScript client", r: javascript, foreign: true},
+		}),
+	),
+	Tables: []trial.Table{
+		{Title: "Time by the clock, in ns an event", Metric: trial.WallPerOp},
+		{Title: "Processor time of the receiving process, in ns an event", Metric: trial.CPUPerOp},
+		{Title: "Allocations an event, of the receiving process", Metric: trial.AllocsPerOp},
+		{Title: "Bytes allocated an event", Metric: trial.BytesPerOp},
+		{Title: "Events a second", Metric: trial.OpsPerSec},
+		{Title: "A single event on an idle connection, from before the sender's write to the receiver's code, in µs: median", Metric: trial.P50},
+		{Title: "99 of 100", Metric: trial.P99},
+		{Title: "999 of 1,000", Metric: trial.P999},
+	},
+}
+
+const about = `A process writes events, encoded beforehand, as fast as the socket of each
+connection takes them, and another one receives them: an op is an event. All that
+is sent has to arrive; the receiver counts, and adds up one field. Only the
+contestants with "and its server" have a real server between, in the sending
+process, which is what limits them then.
+
+A trade is a struct of a string, a float and an integer, 39 bytes in CBOR. The sizes
+are byte strings in BARE. Receivers of this library have the buffer of the default
+size, and make the sender wait when it is full. Loops read 64 KiB at a time where
+that can be set. nats.go gets the same payloads in its own protocol, from
+blocks that were encoded beforehand, too, and with no limit to what may wait.
+
+For a single event the sender writes one every millisecond, the receiver is
+asleep, and both take the time from the clock of the machine.
+`
+
+// contestant is a receiver that takes part in a group.
+type contestant struct {
+	name    string
+	r       receiver
+	role    string // of the sender; wire.Role if empty
+	base    bool
+	foreign bool // another process, of node
+}
+
+func (c *contestant) sender() string {
+	if c.role != "" {
+		return c.role
+	}
+	return wire.Role
+}
+
+func (c *contestant) in(group string) trial.Case {
+	k := trial.Case{Group: group, Name: c.name, Base: c.base}
+	if c.foreign {
+		k.Needs = trial.NPM
+	}
+	return k
+}
+
+// trades is a group on one connection.
+func trades(group string, enc codec.Encoding, list []contestant) (cases []trial.Case) {
+	for _, c := range list {
+		k := c.in(group)
+		x := exchange{enc: enc, connections: 1}
+		if c.foreign {
+			k.Run = foreignFlow(x, c.r)
+		} else {
+			k.Run = flow(x, c.sender(), c.r)
 		}
-		n := 0
-		for range 1000000 {
-			n++
-		}
-		return m.End(n)
-	}}},
-	Tables: []trial.Table{{Title: "Time by the clock, in ns an event", Metric: trial.WallPerOp}},
+		cases = append(cases, k)
+	}
+	return cases
+}
+
+// blobs is a group with byte strings of one size.
+func blobs(group string, size wire.Payload) (cases []trial.Case) {
+	for _, c := range []contestant{
+		{name: "Event.All", r: allBlobs},
+		{name: "bare loop, fxamacker", r: bare(fxamackerBlob), base: true},
+	} {
+		k := c.in(group)
+		k.Run = flow(exchange{enc: codec.BARE, payload: size, connections: 1}, wire.Role, c.r)
+		cases = append(cases, k)
+	}
+	return cases
+}
+
+// many is a group with many connections in one process.
+func many(group string, connections int, list []contestant) (cases []trial.Case) {
+	for _, c := range list {
+		k := c.in(group)
+		k.Run = flow(exchange{enc: codec.BARE, connections: connections}, wire.Role, c.r)
+		cases = append(cases, k)
+	}
+	return cases
+}
+
+// idle is a group with a single event at a time.
+func idle(group string, list []contestant) (cases []trial.Case) {
+	for _, c := range list {
+		k := c.in(group)
+		k.Run = single(exchange{enc: codec.BARE, connections: 1}, c.sender(), c.r)
+		cases = append(cases, k)
+	}
+	return cases
 }

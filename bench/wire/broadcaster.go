@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/rivet-go/rivet/bench/trial"
@@ -46,8 +44,12 @@ type Ticks struct {
 }
 
 // Start starts a broadcaster. Close it.
-func Start(ctx context.Context) (*Broadcaster, error) {
-	p, err := trial.Start(ctx, Role)
+func Start(ctx context.Context) (*Broadcaster, error) { return StartAs(ctx, Role) }
+
+// StartAs starts another process that takes the calls of a Broadcaster: one whose
+// role serves a [Feed].
+func StartAs(ctx context.Context, role string) (*Broadcaster, error) {
+	p, err := trial.Start(ctx, role)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func Start(ctx context.Context) (*Broadcaster, error) {
 }
 
 // Subscribed waits until so many connections are subscribed to the event of a
-// payload.
+// payload, for half a minute at the most.
 func (b *Broadcaster) Subscribed(p Payload, connections int) error {
 	return b.Call("subscribed", subscribed{p, connections}, nil)
 }
@@ -81,9 +83,44 @@ func (b *Broadcaster) Tick(t Ticks) (at []int64, err error) {
 	return at, err
 }
 
+// subscribeLimit is how long Subscribed waits for connections at the most.
+const subscribeLimit = 30 * time.Second
+
+// Feed answers the calls of a Broadcaster.
+type Feed struct {
+	// Addresses are what clients are given.
+	Addresses Broadcaster
+	// The others do what the methods of the same names promise.
+	Subscribed func(p Payload, connections int) error
+	Flow       func(Order) (Sent, error)
+	Tick       func(Ticks) ([]int64, error)
+}
+
 type subscribed struct {
 	Payload     Payload
 	Connections int
+}
+
+// Handlers are those of a peer.
+func (f Feed) Handlers() trial.Handlers {
+	return trial.Handlers{
+		"addresses": func(json.RawMessage) (any, error) { return f.Addresses, nil },
+		"subscribed": handler(func(p subscribed) (any, error) {
+			return nil, f.Subscribed(p.Payload, p.Connections)
+		}),
+		"flow": handler(func(o Order) (any, error) { return f.Flow(o) }),
+		"tick": handler(func(t Ticks) (any, error) { return f.Tick(t) }),
+	}
+}
+
+func handler[P any](f func(P) (any, error)) func(json.RawMessage) (any, error) {
+	return func(params json.RawMessage) (any, error) {
+		var p P
+		if err := json.Unmarshal(params, &p); err != nil {
+			return nil, err
+		}
+		return f(p)
+	}
 }
 
 // Broadcast is the role. It plays one actor without state: subscriptions are
@@ -101,114 +138,14 @@ func Broadcast(ctx context.Context, _ []string, serve func(trial.Handlers) error
 		return err
 	}
 	defer func() { err = errors.Join(err, stopNATS()) }()
-	return serve(trial.Handlers{
-		"addresses": func(json.RawMessage) (any, error) {
-			return Broadcaster{Endpoint: gateway, NATS: nats}, nil
+	return serve(Feed{
+		Addresses: Broadcaster{Endpoint: gateway, NATS: nats},
+		Subscribed: func(p Payload, n int) error {
+			ctx, cancel := context.WithTimeout(ctx, subscribeLimit)
+			defer cancel()
+			return s.wait(ctx, p.event(), n)
 		},
-		"subscribed": handler(func(p subscribed) (any, error) {
-			return nil, s.wait(ctx, p.Payload.event(), p.Connections)
-		}),
-		"flow": handler(func(o Order) (any, error) { return s.flow(o) }),
-		"tick": handler(func(t Ticks) (any, error) { return s.tick(ctx, t) }),
-	})
-}
-
-func handler[P any](f func(P) (any, error)) func(json.RawMessage) (any, error) {
-	return func(params json.RawMessage) (any, error) {
-		var p P
-		if err := json.Unmarshal(params, &p); err != nil {
-			return nil, err
-		}
-		return f(p)
-	}
-}
-
-// blockBytes is what is written at a time to a connection among so many: few have
-// large blocks, as a busy server gathers, many have small ones, lest the sockets
-// hold more than a second of work when the time is over.
-func blockBytes(connections int) int {
-	return max(4<<10, min(64<<10, (1<<20)/connections))
-}
-
-// flow writes blocks to all sinks at once, each from a goroutine of its own.
-func (s *sinks) flow(o Order) (sent Sent, err error) {
-	list := s.of(o.Payload.event())
-	if len(list) == 0 {
-		return Sent{}, errors.New("nobody is subscribed")
-	}
-	blocks, err := blocksFor(list, o.Payload)
-	if err != nil {
-		return Sent{}, err
-	}
-	rounds := make([]int, len(list))
-	failed := make([]error, len(list))
-	deadline := time.Now().Add(o.Time)
-	var wg sync.WaitGroup
-	for i, k := range list {
-		wg.Go(func() {
-			b := blocks[k.format]
-			for failed[i] == nil && time.Now().Before(deadline) {
-				failed[i] = k.write(b.frames)
-				rounds[i]++
-			}
-			if failed[i] == nil {
-				failed[i] = k.write(b.last)
-			}
-		})
-	}
-	wg.Wait()
-	for i, k := range list {
-		b := blocks[k.format]
-		sent.Connections++
-		sent.Events += rounds[i] * b.events
-		sent.Sum += rounds[i] * b.sum
-	}
-	return sent, errors.Join(failed...)
-}
-
-// tick writes single events.
-func (s *sinks) tick(ctx context.Context, t Ticks) (at []int64, err error) {
-	list := s.of(t.Payload.event())
-	blocks, err := blocksFor(list, t.Payload)
-	if err != nil {
-		return nil, err
-	}
-	clock := time.NewTicker(t.Interval)
-	defer clock.Stop()
-	at = make([]int64, 0, t.Count)
-	for range t.Count {
-		select {
-		case <-clock.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		at = append(at, time.Now().UnixNano())
-		for _, k := range list {
-			if err := k.write(blocks[k.format].one); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, k := range list {
-		if err := k.write(blocks[k.format].last); err != nil {
-			return nil, err
-		}
-	}
-	return at, nil
-}
-
-// blocksFor encodes once for each format there is.
-func blocksFor(list []*sink, p Payload) (map[format]block, error) {
-	blocks := make(map[format]block)
-	for _, k := range list {
-		if _, there := blocks[k.format]; there {
-			continue
-		}
-		b, err := newBlock(k.format, p, blockBytes(len(list)))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", k.format.enc, err)
-		}
-		blocks[k.format] = b
-	}
-	return blocks, nil
+		Flow: s.flow,
+		Tick: func(t Ticks) ([]int64, error) { return s.tick(ctx, t) },
+	}.Handlers())
 }

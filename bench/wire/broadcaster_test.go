@@ -112,7 +112,7 @@ func TestEveryEventArrives(t *testing.T) {
 				go func() {
 					s, err := wire.Sent{}, b.Subscribed(payload, 1)
 					if err == nil {
-						s, err = b.Flow(wire.Order{Payload: payload, Time: 10 * time.Millisecond})
+						s, err = b.Flow(wire.Order{Payload: payload, Time: time.Millisecond})
 					}
 					if err != nil {
 						t.Error(err)
@@ -149,7 +149,7 @@ func TestAllConnectionsGetTheSame(t *testing.T) {
 	if err := b.Subscribed(0, connections); err != nil {
 		t.Fatal(err)
 	}
-	sent, err := b.Flow(wire.Order{Time: 10 * time.Millisecond})
+	sent, err := b.Flow(wire.Order{Time: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/rivet-go/rivet"
@@ -31,6 +32,19 @@ const (
 	Blobs  = rivet.Event[[]byte]("blob")
 )
 
+// Size is that of a trade in CBOR, for receivers that do not decode: it is always
+// at the same place.
+func Size(data []byte) int {
+	const at = len("\xa3\x64size") // a map of three, a text of four
+	if len(data) < at+3 || data[at] != 0x19 {
+		return Last
+	}
+	return int(binary.BigEndian.Uint16(data[at+1:]))
+}
+
+// symbols differ, since none that is sent in earnest is always the same.
+var symbols = [...]string{"RVT-USD", "ABC-USD", "RVT-EUR", "XYZ-JPY", "ABC-EUR", "QED-GBP", "XYZ-USD", "QED-CHF"}
+
 // Payload says what the events of a run carry: 0 is a Trade, more is a byte string
 // of that many bytes.
 type Payload int
@@ -50,7 +64,7 @@ func (p Payload) value(i int) (v any, sum int) {
 		// All have the same length: three bytes for the size in CBOR, five digits
 		// in JSON.
 		size := 10_000 + i%50_000
-		return Trade{"RVT-USD", 1234.5 + float64(i%64)/64, size}, size
+		return Trade{symbols[i%len(symbols)], 1234.5 + float64(i%64)/64, size}, size
 	}
 	b := make([]byte, p)
 	for j := range b {
@@ -62,7 +76,7 @@ func (p Payload) value(i int) (v any, sum int) {
 // last is what the event carries that ends a run.
 func (p Payload) last() any {
 	if p == 0 {
-		return Trade{"RVT-USD", 0, Last}
+		return Trade{symbols[0], 0, Last}
 	}
 	return []byte{}
 }
