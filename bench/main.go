@@ -16,16 +16,17 @@ import (
 	"regexp"
 	"syscall"
 
+	"github.com/rivet-go/rivet/bench/calls"
 	"github.com/rivet-go/rivet/bench/receive"
 	"github.com/rivet-go/rivet/bench/trial"
 	"github.com/rivet-go/rivet/bench/wire"
 )
 
 // suites are all that there is to measure.
-var suites = []trial.Suite{receive.Suite}
+var suites = []trial.Suite{receive.Suite, calls.Suite}
 
 // roles are what other processes of this program do for the cases.
-var roles = join(map[string]trial.Role{wire.Role: wire.Broadcast}, receive.Roles)
+var roles = join(map[string]trial.Role{wire.Role: wire.Broadcast}, receive.Roles, calls.Roles)
 
 func join(sets ...map[string]trial.Role) map[string]trial.Role {
 	all := make(map[string]trial.Role)
