@@ -6,6 +6,8 @@ import (
 	"math"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +23,7 @@ const mainVar = "BENCH_TEST_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(mainVar) != "" {
+		suites = typed // what it is typed for does not matter
 		main()
 		return
 	}
@@ -64,21 +67,33 @@ func TestEveryCase(t *testing.T) {
 			id := c.ID(s.Name)
 			t.Run(id, func(t *testing.T) {
 				t.Parallel()
-				check(t, id, &official)
+				check(t, attempt(t, id, &official))
 			})
 		}
 	}
 }
 
-// check runs a case and looks at its metrics.
-func check(t *testing.T, id string, official *shared) {
-	record, err := trial.Run(t.Context(), suites, trial.Options{
-		Rounds: 1, Time: 5 * time.Millisecond, Only: regexp.MustCompile("^" + regexp.QuoteMeta(id) + "$"),
-		Start: official.start, Progress: func(line string) { t.Log(line) },
-	})
-	if err != nil {
-		t.Fatal(err)
+// attempt runs a case. On a machine that does much else nothing may happen in a moment:
+// then it has a second.
+func attempt(t *testing.T, id string, official *shared) (record *trial.Record) {
+	for _, moment := range []time.Duration{5 * time.Millisecond, time.Second} {
+		var err error
+		record, err = trial.Run(t.Context(), suites, trial.Options{
+			Rounds: 1, Time: moment, Only: regexp.MustCompile("^" + regexp.QuoteMeta(id) + "$"),
+			Start: official.start, Progress: func(line string) { t.Log(line) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(record.Failed, func(n trial.Note) bool { return strings.Contains(n.Why, "nothing was ") }) {
+			break
+		}
 	}
+	return record
+}
+
+// check looks at what a case came to.
+func check(t *testing.T, record *trial.Record) {
 	for _, n := range record.Failed {
 		t.Error(n.Why)
 	}

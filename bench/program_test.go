@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -10,10 +11,28 @@ import (
 	"testing"
 
 	"github.com/rivet-go/rivet/bench/report"
+	"github.com/rivet-go/rivet/bench/trial"
 )
 
-// program runs this program, and returns what it printed.
-func program(t *testing.T, args ...string) (stdout, stderr string, code int) {
+// typed are the suites of the program when these tests run it.
+var typed = []trial.Suite{{
+	Name: "typed", Title: "Typed",
+	Cases: []trial.Case{
+		{Group: "group", Name: "works", Base: true, Run: func(_ context.Context, t *trial.Trial) error {
+			t.Report(trial.WallPerOp, 42)
+			return nil
+		}},
+		{Group: "group", Name: "fails", Run: func(context.Context, *trial.Trial) error { return errors.New("events are missing") }},
+		{Group: "later", Name: "waits", Run: func(ctx context.Context, _ *trial.Trial) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}},
+	},
+	Tables: []trial.Table{{Title: "Time", Metric: trial.WallPerOp}},
+}}
+
+// command is this program, as it is typed.
+func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -21,6 +40,13 @@ func program(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
 	cmd.Env = append(os.Environ(), mainVar+"=1")
+	return cmd
+}
+
+// program runs it, and returns what it printed.
+func program(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := command(t, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
@@ -29,45 +55,28 @@ func program(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// plainCase is one that takes nothing but this program.
-func plainCase(t *testing.T) (id string) {
-	t.Helper()
-	for _, s := range suites {
-		for i := range s.Cases {
-			if c := &s.Cases[i]; c.Needs == 0 && !c.Large {
-				return c.ID(s.Name)
-			}
-		}
+func TestProgramLists(t *testing.T) {
+	out, said, code := program(t, "-list", "-run", "/group/")
+	if want := "typed/group/works\ntyped/group/fails\n"; out != want || said != "" || code != 0 {
+		t.Errorf("exit %d and %s%s\nwant\n%s", code, out, said, want)
 	}
-	t.Fatal("there is no case that needs nothing")
-	return ""
 }
 
-func TestProgram(t *testing.T) {
-	id := plainCase(t)
-	list, _, code := program(t, "-list")
-	cases := 0
-	for _, s := range suites {
-		cases += len(s.Cases)
-	}
-	if n := strings.Count(list, "\n"); code != 0 || n != cases || !strings.Contains(list, id+"\n") {
-		t.Errorf("exit %d, and a list of %d cases, want %d and %q:\n%s", code, n, cases, id, list)
-	}
-
+func TestProgramWritesItsReport(t *testing.T) {
 	dir := t.TempDir()
-	only := "^" + id + "$"
-	page, said, code := program(t, "-run", only, "-rounds", "2", "-time", "1ms", "-out", dir)
-	if code != 0 || !strings.Contains(page, "## The machine") || !strings.Contains(said, "2/2 "+id+": ") {
+	page, said, code := program(t, "-run", "works", "-rounds", "2", "-time", "1ms", "-out", dir)
+	if code != 0 || !strings.Contains(page, "| works | 42 ns · base |") || !strings.Contains(said, "2/2 typed/group/works: 42 ns/op") {
 		t.Errorf("exit %d, and it said\n%s\nand printed\n%s", code, said, page)
 	}
 	r, err := report.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Record.Samples) != 2 || r.Command != "go run . -rounds 2 -run '"+only+"' -time 1ms" || r.Machine.Cores == 0 {
+	if len(r.Record.Samples) != 2 || r.Command != "go run . -rounds 2 -run 'works' -time 1ms" || r.Machine.Cores == 0 {
 		t.Errorf("%+v", r)
 	}
 
+	// The samples are all that it takes.
 	file := filepath.Join(dir, "README.md")
 	written, err := os.ReadFile(file)
 	if err != nil {
@@ -81,6 +90,52 @@ func TestProgram(t *testing.T) {
 	}
 	if again, err := os.ReadFile(file); err != nil || !bytes.Equal(again, written) {
 		t.Errorf("%v, and the report was\n%s\nand is\n%s", err, written, again)
+	}
+}
+
+func TestProgramTellsWhatFailed(t *testing.T) {
+	dir := t.TempDir()
+	page, said, code := program(t, "-run", "group", "-rounds", "2", "-out", dir)
+	const row = "| typed/group/fails | events are missing |"
+	if code != 1 || !strings.Contains(page, row) || !strings.Contains(page, "42 ns") || !strings.HasSuffix(said, "cases that failed: 1, listed above\n") {
+		t.Errorf("exit %d, and it said\n%s\nand printed\n%s", code, said, page)
+	}
+	if written, err := os.ReadFile(filepath.Join(dir, "README.md")); err != nil || !strings.Contains(string(written), row) {
+		t.Errorf("%v, and the report is\n%s", err, written)
+	}
+}
+
+// Who has enough of it has what there is on the terminal, and the report of before.
+func TestProgramIsInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	cmd := command(t, "-run", "works|waits", "-rounds", "1", "-out", dir)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := said.Read(make([]byte, 1)); err != nil { // the first case is over
+		t.Error(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	var last bytes.Buffer
+	if _, err := last.ReadFrom(said); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(last.String(), "interrupt") {
+		t.Errorf("it ended by %v, and said\n%s", err, &last)
+	}
+	if !strings.Contains(out.String(), "42 ns") {
+		t.Errorf("it printed\n%s", &out)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("%v, and it wrote %v", err, files)
 	}
 }
 
