@@ -10,7 +10,7 @@ import (
 	"github.com/rivet-go/rivet/bench/trial"
 )
 
-// curves draws a group over X; nil if there is nothing to draw.
+// curves draws a group over X; nil if it was measured at fewer than two.
 func curves(s *trial.Suite, p *trial.Plot, group string, figures map[trial.Point]trial.Figure) ([]byte, error) {
 	cols := slices.DeleteFunc(columns(s, []string{group}), func(c column) bool { return c.x == 0 })
 	names, ours := contestants(s, cols)
@@ -50,8 +50,8 @@ func curves(s *trial.Suite, p *trial.Plot, group string, figures map[trial.Point
 		plt.Add(l, points)
 		legend.Add(name, l, points)
 	}
-	if len(xs) == 0 {
-		return nil, nil
+	if len(xs) < 2 {
+		return nil, nil // no curve
 	}
 	slices.Sort(xs)
 	scale{label: plain, x: true}.fit(&plt.X, xs)

@@ -49,7 +49,10 @@ func suites() []trial.Suite {
 	}
 	growth := trial.Suite{
 		Name: "growth", Title: "Growth",
-		Tables: []trial.Table{{Title: "Memory of each", Metric: trial.BytesPerX, Groups: []string{"Fan-out, 1 : n"}}},
+		Tables: []trial.Table{
+			{Title: "Memory of each", Metric: trial.BytesPerX, Groups: []string{"Fan-out, 1 : n"}},
+			{Title: "Time, all ways", Metric: trial.WallPerOp, Groups: []string{"Fan-out, 1 : n", "Fan-in"}},
+		},
 		Plots: []trial.Plot{
 			{Name: "time", Title: "Time", Metric: trial.WallPerOp, XLabel: "subscribers", YLabel: "time per delivery"},
 			{Name: "memory", Title: "Memory", Metric: trial.BytesPerX, XLabel: "subscribers", YLabel: "memory of each"},
@@ -59,6 +62,9 @@ func suites() []trial.Suite {
 		for _, name := range []string{"ours", "a channel each", "others"} {
 			growth.Cases = append(growth.Cases, trial.Case{Group: "Fan-out, 1 : n", Name: name, X: x, Ours: name == "ours", Base: name == "others"})
 		}
+	}
+	for _, x := range []float64{10, 500} {
+		growth.Cases = append(growth.Cases, trial.Case{Group: "Fan-in", Name: "ours", X: x, Ours: true})
 	}
 	return []trial.Suite{events, growth, {Name: "empty", Title: "Empty"}}
 }
@@ -96,6 +102,7 @@ func example() *report.Report {
 			}
 		}
 	}
+	add(trial.Sample{Suite: "growth", Group: "Fan-in", Name: "ours", X: 500}, map[string]float64{trial.WallPerOp: 12.34})
 	return r
 }
 

@@ -74,26 +74,53 @@ func contestants(s *trial.Suite, cols []column) (names []string, ours map[string
 	return names, ours
 }
 
-// rows is a table of a suite; nil if nothing of it was measured.
+// rows is a table of a suite; nil if nothing of it was measured. Several groups on
+// curves are blocks of lines, over columns for each X that any of them has.
 func rows(s *trial.Suite, t *trial.Table, samples []trial.Sample) [][]string {
 	figures := trial.Figures(samples, t.Metric)
-	cols := columns(s, t.Groups)
-	names, ours := contestants(s, cols)
-	at := func(c column, name string) (trial.Figure, bool) {
-		f, ok := figures[trial.Point{Suite: s.Name, Group: c.group, Name: name, X: c.x}]
-		return f, ok
-	}
-	cols = slices.DeleteFunc(cols, func(c column) bool {
-		return !slices.ContainsFunc(names, func(name string) bool { _, ok := at(c, name); return ok })
+	cols := slices.DeleteFunc(columns(s, t.Groups), func(c column) bool {
+		return len(lines(s, t.Metric, []column{c}, figures)) == 0
 	})
 	if len(cols) == 0 {
 		return nil
 	}
 	head := []string{""}
+	several := slices.ContainsFunc(cols, func(c column) bool { return c.group != cols[0].group })
+	if !several || slices.ContainsFunc(cols, func(c column) bool { return c.x == 0 }) {
+		for _, c := range cols {
+			head = append(head, c.head(cols))
+		}
+		return append([][]string{head}, lines(s, t.Metric, cols, figures)...)
+	}
+	var groups []string
+	var xs []float64
 	for _, c := range cols {
-		head = append(head, c.head(cols))
+		if !slices.Contains(groups, c.group) {
+			groups = append(groups, c.group)
+		}
+		xs = append(xs, c.x)
+	}
+	slices.Sort(xs)
+	xs = slices.Compact(xs)
+	for _, x := range xs {
+		head = append(head, plain(x))
 	}
 	table := [][]string{head}
+	for _, group := range groups {
+		title := make([]string, len(head))
+		title[0] = "*" + group + "*"
+		block := make([]column, len(xs))
+		for i, x := range xs {
+			block[i] = column{group, x}
+		}
+		table = append(append(table, title), lines(s, t.Metric, block, figures)...)
+	}
+	return table
+}
+
+// lines are those of a table: one for each contestant that has a figure.
+func lines(s *trial.Suite, metric string, cols []column, figures map[trial.Point]trial.Figure) (table [][]string) {
+	names, ours := contestants(s, cols)
 	for _, name := range names {
 		row, measured := []string{name}, false
 		if ours[name] {
@@ -101,8 +128,8 @@ func rows(s *trial.Suite, t *trial.Table, samples []trial.Sample) [][]string {
 		}
 		for _, c := range cols {
 			text := ""
-			if f, ok := at(c, name); ok {
-				text, measured = cell(t.Metric, f, isBase(s, c, name)), true
+			if f, ok := figures[trial.Point{Suite: s.Name, Group: c.group, Name: name, X: c.x}]; ok {
+				text, measured = cell(metric, f, isBase(s, c, name)), true
 			}
 			row = append(row, text)
 		}

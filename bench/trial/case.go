@@ -78,12 +78,13 @@ type Table struct {
 	// Metric is one of a Trial, e.g. "ns/op".
 	Metric string
 	// Groups are those to show, in order; all that have no X when empty. A group
-	// on a curve has a column for each X.
+	// on a curve has a column for each X; several of them are blocks of lines.
 	Groups []string
 }
 
 // Plot draws one metric over X, a line for each contestant. It is drawn for each
-// group that has cases with an X, into <suite>-<name>-<group>.svg.
+// group that has two X or more, into <suite>-<name>-<group>.svg, all in lower case
+// and with - for what is no letter or digit.
 type Plot struct {
 	Name, Title string
 	// Metric is drawn over X; XLabel and YLabel name them with their units.
