@@ -12,7 +12,7 @@ import (
 
 // bars draws a bar for each contestant of a group, with the figure behind it; nil
 // if there is nothing to draw.
-func bars(s *trial.Suite, b *trial.Bars, col column, figures map[trial.Point]trial.Figure) ([]byte, error) {
+func bars(s *trial.Suite, b *trial.Bars, title string, col column, figures map[trial.Point]trial.Figure) ([]byte, error) {
 	names, ours := contestants(s, []column{col})
 	at := func(name string) (trial.Figure, bool) {
 		f, ok := figures[trial.Point{Suite: s.Name, Group: col.group, Name: name, X: col.x}]
@@ -23,10 +23,6 @@ func bars(s *trial.Suite, b *trial.Bars, col column, figures map[trial.Point]tri
 		return nil, nil
 	}
 	slices.Reverse(names) // the first at the top
-	title := b.Title + ", " + col.group
-	if col.x != 0 {
-		title += ", " + plain(col.x)
-	}
 	plt := newPlot(title, b.Label, "")
 	const thick = vg.Length(14)
 	var our, their plotter.Values

@@ -11,10 +11,10 @@ import (
 )
 
 // curves draws a group over X; nil if it was measured at fewer than two.
-func curves(s *trial.Suite, p *trial.Plot, group string, figures map[trial.Point]trial.Figure) ([]byte, error) {
+func curves(s *trial.Suite, p *trial.Plot, title, group string, figures map[trial.Point]trial.Figure) ([]byte, error) {
 	cols := slices.DeleteFunc(columns(s, []string{group}), func(c column) bool { return c.x == 0 })
 	names, ours := contestants(s, cols)
-	plt, legend := newPlot(p.Title+", "+group, p.XLabel, p.YLabel), newLegend()
+	plt, legend := newPlot(title, p.XLabel, p.YLabel), newLegend()
 	plt.Add(newGrid())
 	var xs, ys []float64
 	our, their := 0, 0

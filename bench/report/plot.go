@@ -22,9 +22,9 @@ type drawing struct {
 
 // paint draws what the suites want drawn and has figures.
 func paint(suites []trial.Suite, samples []trial.Sample) (drawings []drawing, err error) {
-	add := func(s *trial.Suite, name, title, group string, svg []byte) {
+	add := func(s *trial.Suite, name, group, title string, svg []byte) {
 		if svg != nil {
-			drawings = append(drawings, drawing{s.Name, fileName(s.Name, name, group), title + ", " + group, svg})
+			drawings = append(drawings, drawing{s.Name, fileName(s.Name, name, group), title, svg})
 		}
 	}
 	for i := range suites {
@@ -32,16 +32,18 @@ func paint(suites []trial.Suite, samples []trial.Sample) (drawings []drawing, er
 		for j := range s.Bars {
 			b := &s.Bars[j]
 			figures := trial.Figures(samples, b.Metric)
-			for _, col := range columns(s, b.Groups) {
-				svg, err := bars(s, b, col, figures)
-				if err != nil {
-					return nil, fmt.Errorf("report: bars %s of %s: %w", b.Name, s.Name, err)
-				}
+			cols := columns(s, b.Groups)
+			for _, col := range cols {
 				at := col.group
 				if col.x != 0 {
 					at += ", " + plain(col.x)
 				}
-				add(s, b.Name, b.Title, at, svg)
+				title := titled(b.Title, at, len(cols))
+				svg, err := bars(s, b, title, col, figures)
+				if err != nil {
+					return nil, fmt.Errorf("report: bars %s of %s: %w", b.Name, s.Name, err)
+				}
+				add(s, b.Name, at, title, svg)
 			}
 		}
 		for j := range s.Plots {
@@ -52,15 +54,24 @@ func paint(suites []trial.Suite, samples []trial.Sample) (drawings []drawing, er
 			}
 			figures := trial.Figures(samples, p.Metric)
 			for _, group := range groups {
-				svg, err := curves(s, p, group, figures)
+				title := titled(p.Title, group, len(groups))
+				svg, err := curves(s, p, title, group, figures)
 				if err != nil {
 					return nil, fmt.Errorf("report: plot %s of %s: %w", p.Name, s.Name, err)
 				}
-				add(s, p.Name, p.Title, group, svg)
+				add(s, p.Name, group, title, svg)
 			}
 		}
 	}
 	return drawings, nil
+}
+
+// titled is a title, with the group if it is drawn for several.
+func titled(title, group string, groups int) string {
+	if groups == 1 {
+		return title
+	}
+	return title + ", " + group
 }
 
 // fileName joins words such that they are no trouble in links.

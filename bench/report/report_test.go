@@ -55,7 +55,7 @@ func suites() []trial.Suite {
 		},
 		Plots: []trial.Plot{
 			{Name: "time", Title: "Time", Metric: trial.WallPerOp, XLabel: "subscribers", YLabel: "time per delivery"},
-			{Name: "memory", Title: "Memory", Metric: trial.BytesPerX, XLabel: "subscribers", YLabel: "memory of each"},
+			{Name: "memory", Title: "Memory", Metric: trial.BytesPerX, XLabel: "subscribers", YLabel: "memory of each", Groups: []string{"Fan-out, 1 : n"}},
 		},
 	}
 	for _, x := range []float64{1, 10, 100, 1000} {
@@ -204,8 +204,8 @@ func TestPlots(t *testing.T) {
 	drawn := map[string][]string{
 		"events-rate-bare.svg":          {"ours", "a loop", "another | one", "6.06 M/s · 2.9×", "2.1 M/s · base"},
 		"events-rate-json.svg":          {"ours", "1.01 M/s"},
-		"growth-time-fan-out-1-n.svg":   {"ours", "a channel each", "others", "subscribers", "1,000", "100 ns"},
-		"growth-memory-fan-out-1-n.svg": {"4 KiB"},
+		"growth-time-fan-out-1-n.svg":   {"Time, Fan-out, 1 : n", "ours", "a channel each", "others", "subscribers", "1,000", "100 ns"},
+		"growth-memory-fan-out-1-n.svg": {"4 KiB", "Memory"},
 	}
 	for name, words := range drawn {
 		svg := files[name]
