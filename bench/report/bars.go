@@ -1,6 +1,7 @@
 package report
 
 import (
+	"image/color"
 	"slices"
 
 	"gonum.org/v1/plot/plotter"
@@ -64,7 +65,7 @@ func bars(s *trial.Suite, b *trial.Bars, title string, col column, figures map[t
 	plt.Add(text)
 	plt.NominalY(names...)
 	// Ticks that are not seen keep the names off the axis.
-	plt.Y.Tick.Width, plt.Y.Tick.LineStyle.Color = 1, paper
+	plt.Y.Tick.Width, plt.Y.Tick.LineStyle.Color = 1, color.Transparent
 	plt.Y.Padding, plt.Y.Tick.Length = 0, 4+slack*widest(plt.Y.Tick.Label, names)
 	plt.Y.Min, plt.Y.Max = -0.6, float64(len(names))-0.4
 	scaleOf(b.Metric).fit(&plt.X, []float64{0, most})
