@@ -44,8 +44,11 @@ func (r *Report) suite(w io.Writer, s *trial.Suite, drawings []drawing) {
 	}
 	for i := range s.Tables {
 		t := &s.Tables[i]
-		if table := rows(s, t, r.Record.Samples); table != nil {
-			fmt.Fprintf(w, "\n### %s\n\n", t.Title)
+		for n, table := range tables(s, t, r.Record.Samples) {
+			if n == 0 {
+				fmt.Fprintf(w, "\n### %s\n", t.Title)
+			}
+			fmt.Fprintln(w)
 			writeTable(w, table, true)
 		}
 	}

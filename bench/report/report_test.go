@@ -33,6 +33,7 @@ func suites() []trial.Suite {
 			{Group: "JSON", Name: "ours", Ours: true},
 			{Group: "JSON", Name: "nobody's"},
 			{Group: "none", Name: "nobody's"},
+			{Group: "raw", Name: "bytes"},
 		},
 		Tables: []trial.Table{
 			{Title: "Time", Metric: trial.WallPerOp},
@@ -94,6 +95,7 @@ func example() *report.Report {
 		wide[trial.AllocsPerOp] = 3
 		add(trial.Sample{Suite: "events", Group: "BARE", Name: "another | one", Round: round}, wide)
 		add(trial.Sample{Suite: "events", Group: "JSON", Name: "ours", Round: round}, times(900))
+		add(trial.Sample{Suite: "events", Group: "raw", Name: "bytes", Round: round}, map[string]float64{trial.WallPerOp: 1500 * f})
 		for _, x := range []float64{1, 10, 100, 1000} {
 			for i, name := range []string{"ours", "a channel each", "others"} {
 				each := float64(i+1) * 1000

@@ -74,24 +74,51 @@ func contestants(s *trial.Suite, cols []column) (names []string, ours map[string
 	return names, ours
 }
 
-// rows is a table of a suite; nil if nothing of it was measured. Several groups on
-// curves are blocks of lines, over columns for each X that any of them has.
-func rows(s *trial.Suite, t *trial.Table, samples []trial.Sample) [][]string {
+// tables are what a table of a suite becomes: one for each set of columns that have
+// contestants in common. Several groups on curves are blocks of lines of one,
+// over columns for each X that any of them has. What was not measured is left out.
+func tables(s *trial.Suite, t *trial.Table, samples []trial.Sample) (list [][][]string) {
 	figures := trial.Figures(samples, t.Metric)
 	cols := slices.DeleteFunc(columns(s, t.Groups), func(c column) bool {
 		return len(lines(s, t.Metric, []column{c}, figures)) == 0
 	})
-	if len(cols) == 0 {
-		return nil
-	}
-	head := []string{""}
 	several := slices.ContainsFunc(cols, func(c column) bool { return c.group != cols[0].group })
-	if !several || slices.ContainsFunc(cols, func(c column) bool { return c.x == 0 }) {
-		for _, c := range cols {
+	if several && !slices.ContainsFunc(cols, func(c column) bool { return c.x == 0 }) {
+		return [][][]string{blocks(s, t.Metric, cols, figures)}
+	}
+	for _, set := range related(s, cols) {
+		head := []string{""}
+		for _, c := range set {
 			head = append(head, c.head(cols))
 		}
-		return append([][]string{head}, lines(s, t.Metric, cols, figures)...)
+		list = append(list, append([][]string{head}, lines(s, t.Metric, set, figures)...))
 	}
+	return list
+}
+
+// related parts columns into sets, in their order: two that have a contestant in
+// common are in the same one.
+func related(s *trial.Suite, cols []column) (sets [][]column) {
+	for _, c := range cols {
+		names, _ := contestants(s, []column{c})
+		joined := []column{}
+		sets = slices.DeleteFunc(sets, func(set []column) bool {
+			others, _ := contestants(s, set)
+			common := slices.ContainsFunc(others, func(name string) bool { return slices.Contains(names, name) })
+			if common {
+				joined = append(joined, set...)
+			}
+			return common
+		})
+		sets = append(sets, append(joined, c))
+	}
+	slices.SortStableFunc(sets, func(a, b []column) int { return slices.Index(cols, a[0]) - slices.Index(cols, b[0]) })
+	return sets
+}
+
+// blocks is a table of curves.
+func blocks(s *trial.Suite, metric string, cols []column, figures map[trial.Point]trial.Figure) [][]string {
+	head := []string{""}
 	var groups []string
 	var xs []float64
 	for _, c := range cols {
@@ -113,7 +140,7 @@ func rows(s *trial.Suite, t *trial.Table, samples []trial.Sample) [][]string {
 		for i, x := range xs {
 			block[i] = column{group, x}
 		}
-		table = append(append(table, title), lines(s, t.Metric, block, figures)...)
+		table = append(append(table, title), lines(s, metric, block, figures)...)
 	}
 	return table
 }
