@@ -58,7 +58,7 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	check := newChecker(t)
-	for _, doc := range append(docs, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/streams/README.md") {
+	for _, doc := range append(docs, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "bench/results/README.md", "bench/streams/README.md") {
 		t.Run(doc, func(t *testing.T) {
 			text, err := os.ReadFile(doc)
 			if err != nil {
