@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -150,10 +151,10 @@ func TestReportIsTheGoldenOne(t *testing.T) {
 	want := readAll(t, golden)
 	for name, text := range got {
 		switch {
-		case strings.HasSuffix(name, ".svg"): // the last digits of coordinates may differ between processors
-			if want[name] == "" {
-				t.Errorf("%s is new", name)
-			}
+		case want[name] == "":
+			t.Errorf("%s is new", name)
+		case strings.HasSuffix(name, ".svg") && runtime.GOARCH != "amd64":
+			// Others multiply and add at once: the last digits of coordinates differ.
 		case text != want[name]:
 			t.Errorf("%s is\n%s\nwant\n%s", name, text, want[name])
 		}
