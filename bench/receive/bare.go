@@ -30,11 +30,7 @@ func (x *exchange) protocols() []string { return []string{"rivet", "rivet_encodi
 
 // subscription is the message that subscribes to the events of the exchange.
 func (x *exchange) subscription() []byte {
-	event := string(wire.Trades)
-	if x.payload != 0 {
-		event = string(wire.Blobs)
-	}
-	return codec.AppendSubscription(nil, x.enc, event, true)
+	return codec.AppendSubscription(nil, x.enc, x.payload.Event(), true)
 }
 
 // bare is a loop written by hand over the low level of gobwas/ws: headers are read
@@ -158,6 +154,20 @@ func fxamacker(payload []byte, t *tally) error {
 		return err
 	}
 	var v wire.Trade
+	if err := cbor.Unmarshal(arg, &v); err != nil {
+		return err
+	}
+	t.size(v.Size)
+	return nil
+}
+
+// fxamackerQuote is fxamacker for quotes.
+func fxamackerQuote(payload []byte, t *tally) error {
+	arg, err := argument(payload)
+	if err != nil {
+		return err
+	}
+	var v wire.Quote
 	if err := cbor.Unmarshal(arg, &v); err != nil {
 		return err
 	}

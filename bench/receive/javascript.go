@@ -14,7 +14,7 @@ import (
 
 // javascript is the official client 2.3.19, in a node process.
 func javascript(ctx context.Context, x *exchange) (err error) {
-	args := []string{x.feed.Endpoint, x.enc.String(), wire.Actor, string(wire.Trades)}
+	args := []string{x.feed.Endpoint, x.enc.String(), wire.Actor, x.payload.Event()}
 	if x.clocked {
 		args = append(args, "clocked")
 	}

@@ -28,7 +28,7 @@ func natsCallback(take func([]byte, *tally) error) receiver {
 	return natsReceiver(func(ctx context.Context, x *exchange, nc *nats.Conn) error {
 		t := x.tally(1)
 		failed := make(chan error, 1)
-		sub, err := nc.Subscribe(string(wire.Trades), func(m *nats.Msg) {
+		sub, err := nc.Subscribe(x.payload.Event(), func(m *nats.Msg) {
 			if err := take(m.Data, t); err != nil {
 				select {
 				case failed <- err:
@@ -85,6 +85,12 @@ func natsReceiver(subscribe func(ctx context.Context, x *exchange, nc *nats.Conn
 // natsUndecoded looks at the place where the size is.
 func natsUndecoded(data []byte, t *tally) error {
 	t.size(wire.Size(data))
+	return nil
+}
+
+// natsBlob takes a byte string as it is.
+func natsBlob(data []byte, t *tally) error {
+	t.blob(data)
 	return nil
 }
 

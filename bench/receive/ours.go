@@ -16,8 +16,12 @@ import (
 	"github.com/rivet-go/rivet/stream/rx"
 )
 
-// lossless makes the sender wait when the buffer, of the default size, is full.
+// lossless makes the sender wait when the buffer is full.
 func lossless() stream.Option { return stream.Overflow(stream.Block) }
+
+// shallow is the buffer of each of many connections: with that of the default size
+// most of the time would go into emptying them after the sender's end.
+func shallow() stream.Option { return stream.Buffer(256) }
 
 // connected opens the connections of an exchange and has loop receive.
 func connected(loop func(ctx context.Context, x *exchange, c []*conn.Conn) error) receiver {
@@ -45,11 +49,11 @@ func clean(ctx context.Context, err error) error {
 
 // all ranges over Event.All.
 var all = connected(func(ctx context.Context, x *exchange, c []*conn.Conn) error {
-	return allTrades(ctx, c[0], x.tally(1))
+	return trades(ctx, c[0], x.tally(1))
 })
 
-func allTrades(ctx context.Context, c *conn.Conn, t *tally) error {
-	for v, err := range wire.Trades.All(ctx, c, lossless()) {
+func trades(ctx context.Context, c *conn.Conn, t *tally, opts ...stream.Option) error {
+	for v, err := range wire.Trades.All(ctx, c, append(opts, lossless())...) {
 		if err != nil {
 			return clean(ctx, err)
 		}
@@ -57,6 +61,18 @@ func allTrades(ctx context.Context, c *conn.Conn, t *tally) error {
 	}
 	return nil
 }
+
+// allQuotes is all for quotes.
+var allQuotes = connected(func(ctx context.Context, x *exchange, c []*conn.Conn) error {
+	t := x.tally(1)
+	for v, err := range wire.Quotes.All(ctx, c[0], lossless()) {
+		if err != nil {
+			return clean(ctx, err)
+		}
+		t.size(v.Size)
+	}
+	return nil
+})
 
 // allBlobs is all for byte strings.
 var allBlobs = connected(func(ctx context.Context, x *exchange, c []*conn.Conn) error {
@@ -137,13 +153,13 @@ var events = connected(func(ctx context.Context, x *exchange, c []*conn.Conn) er
 
 // allOfMany ranges over Event.All of each connection, in a goroutine for each.
 var allOfMany = connected(func(ctx context.Context, x *exchange, conns []*conn.Conn) error {
-	return together(conns, func(c *conn.Conn) error { return allTrades(ctx, c, x.tally(1)) })
+	return together(conns, func(c *conn.Conn) error { return trades(ctx, c, x.tally(1), shallow()) })
 })
 
 // merged ranges over all connections in one loop.
 var merged = connected(func(ctx context.Context, x *exchange, conns []*conn.Conn) error {
 	t := x.tally(len(conns))
-	group := rivet.MergeEvents(wire.Trades, lossless())
+	group := rivet.MergeEvents(wire.Trades, lossless(), shallow())
 	defer group.Close()
 	for _, c := range conns {
 		group.Add(c)

@@ -19,7 +19,7 @@ var Suite = trial.Suite{
 	Title: "Receiving events",
 	About: about,
 	Cases: slices.Concat(
-		trades("trade, BARE", codec.BARE, []contestant{
+		busy("trade, BARE", exchange{enc: codec.BARE}, []contestant{
 			{name: "Event.All", r: all},
 			{name: "Event.Seq", r: seq},
 			{name: "Event.Chan", r: channel},
@@ -33,31 +33,34 @@ var Suite = trial.Suite{
 			{name: "centrifuge-go and its server, fxamacker", r: centrifugeGo, role: centrifugeRole},
 			{name: "JavaScript client", r: javascript, foreign: true},
 		}),
-		trades("trade, CBOR", codec.CBOR, []contestant{
+		busy("trade, CBOR", exchange{enc: codec.CBOR}, []contestant{
 			{name: "Event.All", r: all},
 			{name: "bare loop, fxamacker", r: bare(wholeCBOR), base: true},
 			{name: "JavaScript client", r: javascript, foreign: true},
 		}),
-		trades("trade, JSON", codec.JSON, []contestant{
+		busy("trade, JSON", exchange{enc: codec.JSON}, []contestant{
 			{name: "Event.All", r: all},
 			{name: "bare loop, encoding/json", r: bare(wholeJSON), base: true},
 			{name: "JavaScript client", r: javascript, foreign: true},
 		}),
-		trades("trade, not decoded", codec.BARE, []contestant{
+		busy("trade, not decoded", exchange{enc: codec.BARE}, []contestant{
 			{name: "Event[codec.Value].All", r: values},
 			{name: "Conn.Subscribe", r: events},
 			{name: "bare loop", r: bare(undecoded)},
 			{name: "gws", r: gwsLoop(undecoded)},
-			{name: "coder/websocket", r: coder(undecoded)},
 			{name: "nats.go, callback", r: natsCallback(natsUndecoded), base: true},
 			{name: "nats.go, channel", r: natsChannel},
 			{name: "nats.go and its server", r: natsCallback(natsUndecoded), role: natsRole},
 		}),
-		blobs("16 B", 16),
-		blobs("256 B", 256),
-		blobs("4 KiB", 4<<10),
-		blobs("64 KiB", 64<<10),
-		many("1,000 connections", 1000, []contestant{
+		busy("quote of fixed size, BARE", exchange{payload: wire.OfQuote}, []contestant{
+			{name: "Event.All", r: allQuotes},
+			{name: "bare loop, fxamacker", r: bare(fxamackerQuote), base: true},
+		}),
+		busy("16 B", exchange{payload: 16}, blobs),
+		busy("256 B", exchange{payload: 256}, blobs),
+		busy("4 KiB", exchange{payload: 4 << 10}, blobs),
+		busy("64 KiB", exchange{payload: 64 << 10}, blobs),
+		busy("1,000 connections", exchange{connections: 1000}, []contestant{
 			{name: "Event.All, a goroutine each", r: allOfMany},
 			{name: "MergeEvents, one loop", r: merged},
 			{name: "bare loop, fxamacker, a goroutine each", r: bare(fxamacker), base: true},
@@ -91,11 +94,13 @@ is sent has to arrive; the receiver counts, and adds up one field. Only the
 contestants with "and its server" have a real server between, in the sending
 process, which is what limits them then.
 
-A trade is a struct of a string, a float and an integer, 39 bytes in CBOR. The sizes
-are byte strings in BARE. Receivers of this library have the buffer of the default
-size, and make the sender wait when it is full. Loops read 64 KiB at a time where
-that can be set. nats.go gets the same payloads in its own protocol, from
-blocks that were encoded beforehand, too, and with no limit to what may wait.
+A trade is a struct of a string, a float and an integer, 39 bytes in CBOR; a quote
+has two floats and an integer, so that nothing has to be allocated for it. The sizes
+are of byte strings, in BARE. Receivers of this library make the sender wait when
+their buffer is full, which is of the default size, 4,096 events, but with 1,000
+connections of 256 for each. Loops read 64 KiB at a time where that can be set.
+nats.go gets the same payloads in its own protocol, from blocks that were encoded
+beforehand, too, and with no limit to what may wait.
 
 For a single event the sender writes one every millisecond, the receiver is
 asleep, and both take the time from the clock of the machine.
@@ -125,39 +130,24 @@ func (c *contestant) in(group string) trial.Case {
 	return k
 }
 
-// trades is a group on one connection.
-func trades(group string, enc codec.Encoding, list []contestant) (cases []trial.Case) {
+// blobs are the contestants for byte strings.
+var blobs = []contestant{
+	{name: "Event.All", r: allBlobs},
+	{name: "bare loop, fxamacker", r: bare(fxamackerBlob), base: true},
+	{name: "nats.go, callback", r: natsCallback(natsBlob)},
+}
+
+// busy is a group that is sent as much as it takes, on one connection if x does not
+// say otherwise.
+func busy(group string, x exchange, list []contestant) (cases []trial.Case) {
+	x.connections = max(x.connections, 1)
 	for _, c := range list {
 		k := c.in(group)
-		x := exchange{enc: enc, connections: 1}
 		if c.foreign {
 			k.Run = foreignFlow(x, c.r)
 		} else {
 			k.Run = flow(x, c.sender(), c.r)
 		}
-		cases = append(cases, k)
-	}
-	return cases
-}
-
-// blobs is a group with byte strings of one size.
-func blobs(group string, size wire.Payload) (cases []trial.Case) {
-	for _, c := range []contestant{
-		{name: "Event.All", r: allBlobs},
-		{name: "bare loop, fxamacker", r: bare(fxamackerBlob), base: true},
-	} {
-		k := c.in(group)
-		k.Run = flow(exchange{enc: codec.BARE, payload: size, connections: 1}, wire.Role, c.r)
-		cases = append(cases, k)
-	}
-	return cases
-}
-
-// many is a group with many connections in one process.
-func many(group string, connections int, list []contestant) (cases []trial.Case) {
-	for _, c := range list {
-		k := c.in(group)
-		k.Run = flow(exchange{enc: codec.BARE, connections: connections}, wire.Role, c.r)
 		cases = append(cases, k)
 	}
 	return cases

@@ -143,7 +143,7 @@ func Broadcast(ctx context.Context, _ []string, serve func(trial.Handlers) error
 		Subscribed: func(p Payload, n int) error {
 			ctx, cancel := context.WithTimeout(ctx, subscribeLimit)
 			defer cancel()
-			return s.wait(ctx, p.event(), n)
+			return s.wait(ctx, p.Event(), n)
 		},
 		Flow: s.flow,
 		Tick: func(t Ticks) ([]int64, error) { return s.tick(ctx, t) },

@@ -60,9 +60,9 @@ func connect(t *testing.T, b *wire.Broadcaster, enc codec.Encoding) *conn.Conn {
 }
 
 // all takes events until last, and adds them up.
-func all[T any](t *testing.T, sub *stream.Subscription[T], add func(T) (n int, last bool)) (events, sum int) {
+func all[T any](t *testing.T, c *conn.Conn, e rivet.Event[T], add func(T) (n int, last bool)) (events, sum int) {
 	t.Helper()
-	for v, err := range sub.All(t.Context()) {
+	for v, err := range e.All(t.Context(), c, stream.Overflow(stream.Block)) {
 		if err != nil {
 			t.Error(err)
 			return 0, 0
@@ -80,6 +80,8 @@ func all[T any](t *testing.T, sub *stream.Subscription[T], add func(T) (n int, l
 
 func trade(v wire.Trade) (int, bool) { return v.Size, v.Size == wire.Last }
 
+func quote(v wire.Quote) (int, bool) { return v.Size, v.Size == wire.Last }
+
 func blob(v []byte) (int, bool) {
 	if len(v) == 0 {
 		return 0, true
@@ -87,26 +89,19 @@ func blob(v []byte) (int, bool) {
 	return int(v[0]), false
 }
 
-func lossless() []stream.Option { return []stream.Option{stream.Overflow(stream.Block)} }
-
 func TestEveryEventArrives(t *testing.T) {
 	b := start(t)
 	for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR, codec.JSON} {
-		for _, payload := range []wire.Payload{0, 16, 64 << 10} {
+		for _, payload := range []wire.Payload{wire.OfTrade, wire.OfQuote, 16, 64 << 10} {
 			t.Run(fmt.Sprintf("%s/%d", enc, payload), func(t *testing.T) {
 				c := connect(t, b, enc)
 				defer c.Close()
-				take := func() (events, sum int) {
-					sub := wire.Blobs.Subscribe(c, lossless()...)
-					defer sub.Close()
-					return all(t, sub, blob)
-				}
-				if payload == 0 {
-					take = func() (events, sum int) {
-						sub := wire.Trades.Subscribe(c, lossless()...)
-						defer sub.Close()
-						return all(t, sub, trade)
-					}
+				take := func() (events, sum int) { return all(t, c, wire.Blobs, blob) }
+				switch payload {
+				case wire.OfTrade:
+					take = func() (events, sum int) { return all(t, c, wire.Trades, trade) }
+				case wire.OfQuote:
+					take = func() (events, sum int) { return all(t, c, wire.Quotes, quote) }
 				}
 				sent := make(chan wire.Sent, 1)
 				go func() {
@@ -139,14 +134,13 @@ func TestAllConnectionsGetTheSame(t *testing.T) {
 	type total struct{ events, sum int }
 	totals := make(chan total, connections)
 	for range connections {
-		sub := wire.Trades.Subscribe(connect(t, b, codec.BARE), lossless()...)
-		defer sub.Close()
+		c := connect(t, b, codec.BARE)
 		go func() {
-			events, sum := all(t, sub, trade)
+			events, sum := all(t, c, wire.Trades, trade)
 			totals <- total{events, sum}
 		}()
 	}
-	if err := b.Subscribed(0, connections); err != nil {
+	if err := b.Subscribed(wire.OfTrade, connections); err != nil {
 		t.Fatal(err)
 	}
 	sent, err := b.Flow(wire.Order{Time: time.Millisecond})
@@ -166,16 +160,20 @@ func TestAllConnectionsGetTheSame(t *testing.T) {
 
 func TestTicks(t *testing.T) {
 	b := start(t)
-	sub := wire.Trades.Subscribe(connect(t, b, codec.BARE), lossless()...)
-	defer sub.Close()
-	if err := b.Subscribed(0, 1); err != nil {
+	c := connect(t, b, codec.BARE)
+	received := make(chan int, 1)
+	go func() {
+		events, _ := all(t, c, wire.Trades, trade)
+		received <- events
+	}()
+	if err := b.Subscribed(wire.OfTrade, 1); err != nil {
 		t.Fatal(err)
 	}
 	at, err := b.Tick(wire.Ticks{Count: 3, Interval: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if events, _ := all(t, sub, trade); events != 3 || len(at) != 3 || at[0] >= at[2] {
+	if events := <-received; events != 3 || len(at) != 3 || at[0] >= at[2] {
 		t.Errorf("%d events, sent at %v", events, at)
 	}
 }

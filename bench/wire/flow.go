@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 )
@@ -15,14 +16,32 @@ func blockBytes(connections int) int {
 	return max(4<<10, min(64<<10, (1<<20)/connections))
 }
 
+// shallow has many sockets hold little, for the same reason.
+func shallow(list []*sink) error {
+	if len(list) < 100 {
+		return nil
+	}
+	for _, k := range list {
+		if c, ok := k.conn.(*net.TCPConn); ok {
+			if err := c.SetWriteBuffer(8 << 10); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // flow writes blocks to all sinks at once, each from a goroutine of its own.
 func (s *sinks) flow(o Order) (sent Sent, err error) {
-	list := s.of(o.Payload.event())
+	list := s.of(o.Payload.Event())
 	if len(list) == 0 {
 		return Sent{}, errors.New("nobody is subscribed")
 	}
 	blocks, err := blocksFor(list, o.Payload)
 	if err != nil {
+		return Sent{}, err
+	}
+	if err := shallow(list); err != nil {
 		return Sent{}, err
 	}
 	rounds := make([]int, len(list))
@@ -53,7 +72,7 @@ func (s *sinks) flow(o Order) (sent Sent, err error) {
 
 // tick writes single events.
 func (s *sinks) tick(ctx context.Context, t Ticks) (at []int64, err error) {
-	list := s.of(t.Payload.event())
+	list := s.of(t.Payload.Event())
 	blocks, err := blocksFor(list, t.Payload)
 	if err != nil {
 		return nil, err

@@ -22,17 +22,25 @@ type Trade struct {
 	Size   int     `cbor:"size" json:"size"`
 }
 
-// Last is the size of the trade that ends a run. Other sizes are positive.
+// Quote is an event of a fixed size: nothing in it needs memory of its own.
+type Quote struct {
+	Bid  float64 `cbor:"bid" json:"bid"`
+	Ask  float64 `cbor:"ask" json:"ask"`
+	Size int     `cbor:"size" json:"size"`
+}
+
+// Last is the size of the trade or quote that ends a run. Other sizes are positive.
 const Last = -1
 
 // Events that the broadcaster sends. That of Blobs is a byte string; an empty one
 // ends a run.
 const (
 	Trades = rivet.Event[Trade]("trade")
+	Quotes = rivet.Event[Quote]("quote")
 	Blobs  = rivet.Event[[]byte]("blob")
 )
 
-// Size is that of a trade in CBOR, for receivers that do not decode: it is always
+// Size is that of a trade in CBOR, as it is sent here, for receivers that do not decode: it is always
 // at the same place.
 func Size(data []byte) int {
 	const at = len("\xa3\x64size") // a map of three, a text of four
@@ -45,14 +53,23 @@ func Size(data []byte) int {
 // symbols differ, since none that is sent in earnest is always the same.
 var symbols = [...]string{"RVT-USD", "ABC-USD", "RVT-EUR", "XYZ-JPY", "ABC-EUR", "QED-GBP", "XYZ-USD", "QED-CHF"}
 
-// Payload says what the events of a run carry: 0 is a Trade, more is a byte string
-// of that many bytes.
+// Payload says what the events of a run carry: OfTrade, OfQuote, or a byte string
+// of so many bytes.
 type Payload int
 
-// event is the name of the events.
-func (p Payload) event() string {
-	if p == 0 {
+// Payloads that are no byte strings.
+const (
+	OfTrade Payload = 0
+	OfQuote Payload = -1
+)
+
+// Event is the name of the events.
+func (p Payload) Event() string {
+	switch p {
+	case OfTrade:
 		return string(Trades)
+	case OfQuote:
+		return string(Quotes)
 	}
 	return string(Blobs)
 }
@@ -60,11 +77,14 @@ func (p Payload) event() string {
 // value is what the event number i of a block carries, and what a receiver is to
 // add up for it.
 func (p Payload) value(i int) (v any, sum int) {
-	if p == 0 {
-		// All have the same length: three bytes for the size in CBOR, five digits
-		// in JSON.
-		size := 10_000 + i%50_000
-		return Trade{symbols[i%len(symbols)], 1234.5 + float64(i%64)/64, size}, size
+	// All have the same length in CBOR: the size has three bytes.
+	size := 10_000 + i%50_000
+	price := 1234.5 + float64(i%64)/64
+	switch p {
+	case OfTrade:
+		return Trade{symbols[i%len(symbols)], price, size}, size
+	case OfQuote:
+		return Quote{price, price + 0.25, size}, size
 	}
 	b := make([]byte, p)
 	for j := range b {
@@ -75,8 +95,11 @@ func (p Payload) value(i int) (v any, sum int) {
 
 // last is what the event carries that ends a run.
 func (p Payload) last() any {
-	if p == 0 {
+	switch p {
+	case OfTrade:
 		return Trade{symbols[0], 0, Last}
+	case OfQuote:
+		return Quote{0, 0, Last}
 	}
 	return []byte{}
 }
@@ -95,7 +118,7 @@ func (f format) append(dst []byte, p Payload, v any) ([]byte, error) {
 		if b, ok := v.([]byte); ok {
 			data, err = b, nil
 		}
-		dst = fmt.Appendf(dst, "MSG %s %s %d\r\n", p.event(), f.sid, len(data))
+		dst = fmt.Appendf(dst, "MSG %s %s %d\r\n", p.Event(), f.sid, len(data))
 		return append(append(dst, data...), "\r\n"...), err
 	}
 	args, err := codec.AppendArgs(nil, f.enc, []any{v})
@@ -106,7 +129,7 @@ func (f format) append(dst []byte, p Payload, v any) ([]byte, error) {
 	if f.enc.Binary() {
 		op = ws.OpBinary
 	}
-	return ws.AppendFrame(dst, op, codec.AppendEvent(nil, f.enc, p.event(), args))
+	return ws.AppendFrame(dst, op, codec.AppendEvent(nil, f.enc, p.Event(), args))
 }
 
 // block is events in a row, and the end of a run behind them.

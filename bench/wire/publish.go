@@ -17,7 +17,7 @@ type Publisher interface {
 }
 
 // Publish is what Broadcaster.Flow promises, for the subscribers of a publisher,
-// who get trades in CBOR.
+// who get the values in CBOR.
 func Publish(o Order, to Publisher) (sent Sent, err error) {
 	events, sum, last, err := encoded(o.Payload)
 	if err != nil {
@@ -78,7 +78,7 @@ func (t Ticks) run(ctx context.Context, send func() error) (at []int64, err erro
 
 // encoded are some events of a payload, what they add up to, and the last one.
 func encoded(p Payload) (events [][]byte, sum int, last []byte, err error) {
-	if p != 0 {
+	if p > 0 {
 		return nil, 0, nil, errors.New("byte strings are not published")
 	}
 	for i := range 1024 {
