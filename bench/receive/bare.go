@@ -41,12 +41,12 @@ func (x *exchange) subscription() []byte {
 func bare(take func(payload []byte, t *tally) error) receiver {
 	return func(ctx context.Context, x *exchange) error {
 		return together(make([]struct{}, x.connections), func(struct{}) error {
-			return bareLoop(ctx, x, take, x.tally(1))
+			return loop(ctx, x, take, x.tally(1))
 		})
 	}
 }
 
-func bareLoop(ctx context.Context, x *exchange, take func([]byte, *tally) error, t *tally) error {
+func loop(ctx context.Context, x *exchange, take func([]byte, *tally) error, t *tally) error {
 	f, err := x.dial(ctx)
 	if err != nil {
 		return err
@@ -237,7 +237,7 @@ func handedOver(ctx context.Context, x *exchange) error {
 			t.size(v.Size)
 		}
 	}()
-	return bareLoop(ctx, x, func(payload []byte, _ *tally) error {
+	return loop(ctx, x, func(payload []byte, _ *tally) error {
 		arg, err := argument(payload)
 		if err != nil {
 			return err

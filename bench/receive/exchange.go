@@ -27,6 +27,10 @@ type exchange struct {
 	done        chan total
 }
 
+// many connections are those that hold so much together, in their sockets, that
+// most of the time would go into emptying them after the sender's end.
+const many = 100
+
 // total is what a tally has counted in one run.
 type total struct {
 	events, sum int
@@ -123,7 +127,7 @@ func (x *exchange) run(ctx context.Context, d time.Duration, failed <-chan error
 		sent wire.Sent
 		err  error
 	}
-	if x.connections >= 100 {
+	if x.connections >= many {
 		d /= 4 // their sockets hold enough for the rest of the time
 	}
 	sent := make(chan result, 1)

@@ -19,8 +19,7 @@ import (
 // lossless makes the sender wait when the buffer is full.
 func lossless() stream.Option { return stream.Overflow(stream.Block) }
 
-// shallow is the buffer of each of many connections: with that of the default size
-// most of the time would go into emptying them after the sender's end.
+// shallow is the buffer of each of many connections.
 func shallow() stream.Option { return stream.Buffer(256) }
 
 // connected opens the connections of an exchange and has loop receive.

@@ -19,73 +19,78 @@ var Suite = trial.Suite{
 	Title: "Receiving events",
 	About: about,
 	Cases: slices.Concat(
-		busy("trade, BARE", exchange{enc: codec.BARE}, []contestant{
-			{name: "Event.All", r: all},
-			{name: "Event.Seq", r: seq},
-			{name: "Event.Chan", r: channel},
-			{name: "Event.On", r: callback},
-			{name: "Observable (RxGo)", r: observable},
-			{name: "bare loop, fxamacker", r: bare(fxamacker), base: true},
-			{name: "bare loop, decoder by hand", r: bare(byHand)},
+		busy(tradeBARE, exchange{enc: codec.BARE}, []contestant{
+			{name: eventAll, r: all, ours: true},
+			{name: "Event.Seq", r: seq, ours: true},
+			{name: eventChan, r: channel, ours: true},
+			{name: eventOn, r: callback, ours: true},
+			{name: "Observable (RxGo)", r: observable, ours: true},
+			{name: bareLoop, r: bare(fxamacker), base: true},
+			{name: bareByHand, r: bare(byHand)},
 			{name: "gws, fxamacker", r: gwsLoop(fxamacker)},
 			{name: "coder/websocket, fxamacker", r: coder(fxamacker)},
 			{name: "nats.go, fxamacker", r: natsCallback(natsFxamacker)},
 			{name: "centrifuge-go and its server, fxamacker", r: centrifugeGo, role: centrifugeRole},
-			{name: "JavaScript client", r: javascript, foreign: true},
+			{name: jsClient, r: javascript, foreign: true},
 		}),
-		busy("trade, CBOR", exchange{enc: codec.CBOR}, []contestant{
-			{name: "Event.All", r: all},
-			{name: "bare loop, fxamacker", r: bare(wholeCBOR), base: true},
-			{name: "JavaScript client", r: javascript, foreign: true},
+		busy(tradeCBOR, exchange{enc: codec.CBOR}, []contestant{
+			{name: eventAll, r: all, ours: true},
+			{name: bareLoop, r: bare(wholeCBOR), base: true},
+			{name: jsClient, r: javascript, foreign: true},
 		}),
-		busy("trade, JSON", exchange{enc: codec.JSON}, []contestant{
-			{name: "Event.All", r: all},
+		busy(tradeJSON, exchange{enc: codec.JSON}, []contestant{
+			{name: eventAll, r: all, ours: true},
 			{name: "bare loop, encoding/json", r: bare(wholeJSON), base: true},
-			{name: "JavaScript client", r: javascript, foreign: true},
+			{name: jsClient, r: javascript, foreign: true},
 		}),
-		busy("trade, not decoded", exchange{enc: codec.BARE}, []contestant{
-			{name: "Event[codec.Value].All", r: values},
-			{name: "Conn.Subscribe", r: events},
+		busy(tradeRaw, exchange{enc: codec.BARE}, []contestant{
+			{name: rawValues, r: values, ours: true},
+			{name: rawEvents, r: events, ours: true},
 			{name: "bare loop", r: bare(undecoded)},
 			{name: "gws", r: gwsLoop(undecoded)},
-			{name: "nats.go, callback", r: natsCallback(natsUndecoded), base: true},
+			{name: natsGo, r: natsCallback(natsUndecoded), base: true},
 			{name: "nats.go, channel", r: natsChannel},
 			{name: "nats.go and its server", r: natsCallback(natsUndecoded), role: natsRole},
 		}),
-		busy("quote of fixed size, BARE", exchange{payload: wire.OfQuote}, []contestant{
-			{name: "Event.All", r: allQuotes},
-			{name: "bare loop, fxamacker", r: bare(fxamackerQuote), base: true},
+		busy(quoteBARE, exchange{payload: wire.OfQuote}, []contestant{
+			{name: eventAll, r: allQuotes, ours: true},
+			{name: bareLoop, r: bare(fxamackerQuote), base: true},
 		}),
 		busy("16 B", exchange{payload: 16}, blobs),
 		busy("256 B", exchange{payload: 256}, blobs),
 		busy("4 KiB", exchange{payload: 4 << 10}, blobs),
 		busy("64 KiB", exchange{payload: 64 << 10}, blobs),
 		busy("1,000 connections", exchange{connections: 1000}, []contestant{
-			{name: "Event.All, a goroutine each", r: allOfMany},
-			{name: "MergeEvents, one loop", r: merged},
+			{name: "Event.All, a goroutine each", r: allOfMany, ours: true},
+			{name: "MergeEvents, one loop", r: merged, ours: true},
 			{name: "bare loop, fxamacker, a goroutine each", r: bare(fxamacker), base: true},
 		}),
-		idle("single event", []contestant{
-			{name: "Event.All", r: all},
-			{name: "Event.Chan", r: channel},
-			{name: "Event.On", r: callback},
-			{name: "bare loop, over a channel", r: handedOver, base: true},
+		idle(oneEvent, []contestant{
+			{name: eventAll, r: all, ours: true},
+			{name: eventChan, r: channel, ours: true},
+			{name: eventOn, r: callback, ours: true},
+			{name: bareHandOver, r: handedOver, base: true},
 			{name: "bare loop", r: bare(fxamacker)},
-			{name: "nats.go, callback", r: natsCallback(natsFxamacker)},
+			{name: natsGo, r: natsCallback(natsFxamacker)},
 			{name: "centrifuge-go and its server", r: centrifugeGo, role: centrifugeRole},
-			{name: "JavaScript client", r: javascript, foreign: true},
+			{name: jsClient, r: javascript, foreign: true},
 		}),
 	),
 	Tables: []trial.Table{
-		{Title: "Time by the clock, in ns an event", Metric: trial.WallPerOp},
-		{Title: "Processor time of the receiving process, in ns an event", Metric: trial.CPUPerOp},
-		{Title: "Allocations an event, of the receiving process", Metric: trial.AllocsPerOp},
-		{Title: "Bytes allocated an event", Metric: trial.BytesPerOp},
-		{Title: "Events a second", Metric: trial.OpsPerSec},
-		{Title: "A single event on an idle connection, from before the sender's write to the receiver's code, in µs: median", Metric: trial.P50},
-		{Title: "99 of 100", Metric: trial.P99},
-		{Title: "999 of 1,000", Metric: trial.P999},
+		{Title: "Events per second", Metric: trial.OpsPerSec},
+		{Title: "Time by the clock, an event", Metric: trial.WallPerOp},
+		{Title: "Processor time of the receiver, an event", Metric: trial.CPUPerOp},
+		{Title: "Allocations of the receiver, an event (in Go)", Metric: trial.AllocsPerOp},
+		{Title: "Bytes allocated, an event (in Go)", Metric: trial.BytesPerOp},
+		{Title: "Latency of a single event, median", Metric: trial.P50},
+		{Title: "Latency of a single event, 99 of 100", Metric: trial.P99},
+		{Title: "Latency of a single event, 999 of 1,000", Metric: trial.P999},
 	},
+	Bars: []trial.Bars{
+		{Name: "rate", Title: "Events per second", Metric: trial.OpsPerSec, Label: "events/s", Groups: []string{tradeBARE, tradeCBOR, tradeJSON, tradeRaw}},
+		{Name: "latency", Title: "Latency of a single event", Metric: trial.P50, Label: "µs, median", Groups: []string{oneEvent}},
+	},
+	Goals: goals,
 }
 
 const about = `A process writes events, encoded beforehand, as fast as the socket of each
@@ -111,6 +116,7 @@ type contestant struct {
 	name    string
 	r       receiver
 	role    string // of the sender; wire.Role if empty
+	ours    bool
 	base    bool
 	foreign bool // another process, of node
 }
@@ -123,7 +129,7 @@ func (c *contestant) sender() string {
 }
 
 func (c *contestant) in(group string) trial.Case {
-	k := trial.Case{Group: group, Name: c.name, Base: c.base}
+	k := trial.Case{Group: group, Name: c.name, Base: c.base, Ours: c.ours}
 	if c.foreign {
 		k.Needs = trial.NPM
 	}
@@ -132,9 +138,9 @@ func (c *contestant) in(group string) trial.Case {
 
 // blobs are the contestants for byte strings.
 var blobs = []contestant{
-	{name: "Event.All", r: allBlobs},
-	{name: "bare loop, fxamacker", r: bare(fxamackerBlob), base: true},
-	{name: "nats.go, callback", r: natsCallback(natsBlob)},
+	{name: eventAll, r: allBlobs, ours: true},
+	{name: bareLoop, r: bare(fxamackerBlob), base: true},
+	{name: natsGo, r: natsCallback(natsBlob)},
 }
 
 // busy is a group that is sent as much as it takes, on one connection if x does not
@@ -143,6 +149,7 @@ func busy(group string, x exchange, list []contestant) (cases []trial.Case) {
 	x.connections = max(x.connections, 1)
 	for _, c := range list {
 		k := c.in(group)
+		k.Large = x.connections >= many
 		if c.foreign {
 			k.Run = foreignFlow(x, c.r)
 		} else {
