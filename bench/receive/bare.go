@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"sync"
 
 	"github.com/fxamacker/cbor/v2"
 	gobwas "github.com/gobwas/ws"
@@ -230,13 +231,15 @@ func wholeJSON(payload []byte, t *tally) error {
 // goroutine that counts.
 func handedOver(ctx context.Context, x *exchange) error {
 	trades := make(chan wire.Trade, 64)
-	defer close(trades)
 	t := x.tally(1)
-	go func() {
+	var counting sync.WaitGroup
+	defer counting.Wait()
+	defer close(trades)
+	counting.Go(func() {
 		for v := range trades {
 			t.size(v.Size)
 		}
-	}()
+	})
 	return loop(ctx, x, func(payload []byte, _ *tally) error {
 		arg, err := argument(payload)
 		if err != nil {
