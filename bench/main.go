@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"syscall"
 
+	"github.com/rivet-go/rivet/bench/broadcast"
 	"github.com/rivet-go/rivet/bench/calls"
 	"github.com/rivet-go/rivet/bench/receive"
 	"github.com/rivet-go/rivet/bench/trial"
@@ -23,10 +24,10 @@ import (
 )
 
 // suites are all that there is to measure.
-var suites = []trial.Suite{receive.Suite, calls.Suite}
+var suites = []trial.Suite{receive.Suite, broadcast.Suite, calls.Suite}
 
 // roles are what other processes of this program do for the cases.
-var roles = join(map[string]trial.Role{wire.Role: wire.Broadcast}, receive.Roles, calls.Roles)
+var roles = join(map[string]trial.Role{wire.Role: wire.Broadcast}, receive.Roles, broadcast.Roles, calls.Roles)
 
 func join(sets ...map[string]trial.Role) map[string]trial.Role {
 	all := make(map[string]trial.Role)
