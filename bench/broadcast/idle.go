@@ -108,10 +108,11 @@ func openRivet(ctx context.Context, address string, n int) (func(), error) {
 		return nil, err
 	}
 	leave := func() { _ = client.Close() } // and its connections
-	connect := func() error { return client.GetOrCreate("caster", casterKey).Connect(ctx).Ready(ctx) }
-	// The first one finds out about the server, over an HTTP connection that is kept.
-	if err = connect(); err == nil {
-		err = together(n-1, connect)
+	// By its id, for which nothing is looked up: HTTP connections would count, too.
+	id, err := client.GetOrCreate("caster", casterKey).Resolve(ctx)
+	if err == nil {
+		caster := client.GetForID("caster", id)
+		err = together(n, func() error { return caster.Connect(ctx).Ready(ctx) })
 	}
 	if err != nil {
 		leave()
