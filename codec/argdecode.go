@@ -121,6 +121,17 @@ func missing(i int, a argument, place reflect.Value) error {
 	return nil
 }
 
+// Shareable reports whether a T may be decoded once and handed to many, on a
+// goroutine that must not run code of others: whether T is made of scalars,
+// strings and times, and of arrays and structs of them, so that a copy of it
+// has nothing in common with it that one could change, and its decoder is the
+// one compiled for T, with no method of T's. None is shareable, too.
+func (d *Decoder[T]) Shareable() bool { return d.shape.none || d.shape.program.Plain() }
+
+// Size returns how many bytes of memory v holds on to: its own, and those of
+// its strings. It is right for a T that is Shareable.
+func (d *Decoder[T]) Size(v *T) int { return d.compiled.Size(v) }
+
 func (d *Decoder[T]) decodeJSON(args []byte, dst *T) error {
 	b := getBuffer()
 	defer putBuffer(b)

@@ -40,6 +40,9 @@ type Program struct {
 	places []place
 	// whole: there is one place, the value itself.
 	whole bool
+	// plain: see Plain. texts are where the strings are then.
+	plain bool
+	texts []uintptr
 }
 
 type place struct {
@@ -72,6 +75,7 @@ func Compile(t reflect.Type, spread []int) *Program {
 			return nil
 		}
 	}
+	p.plain = p.layout(t, 0)
 	return p
 }
 
