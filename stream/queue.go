@@ -25,9 +25,9 @@ type Hooks[E any] struct {
 	Unheard func(notice error)
 }
 
-// Queue is the bounded buffer between one producer and one consumer. Push and
-// PushWait are for one goroutine at a time; everything else may be called from
-// any goroutine. [Decoded] gives the consumer its end.
+// Queue is the bounded buffer between one producer and one consumer. Push,
+// PushSized and PushWait are for one goroutine at a time; everything else may be
+// called from any goroutine. [Decoded] gives the consumer its end.
 //
 // A queue starts without memory for events, grows up to its limits as events
 // come, and gives memory of a burst back once the consumer has caught up.
@@ -68,7 +68,16 @@ func (q *Queue[E]) Push(batch []E) int {
 			size += q.hooks.Size(&batch[i])
 		}
 	}
+	return q.PushSized(batch, size)
+}
 
+// PushSized is Push for a producer that hands the same events to many queues
+// and has added up their sizes once: size is the sum of what [Hooks].Size
+// returns for them.
+func (q *Queue[E]) PushSized(batch []E, size int) int {
+	if len(batch) == 0 {
+		return 0
+	}
 	q.mu.Lock()
 	if q.ended {
 		q.mu.Unlock()
