@@ -24,10 +24,7 @@ type Event[T any] string
 // Subscribe subscribes to the event. It returns at once, and calls made on c
 // afterwards come after the subscription. Close the subscription when done.
 func (e Event[T]) Subscribe(c *conn.Conn, opts ...stream.Option) *stream.Subscription[T] {
-	decoder := codec.DecoderFor[T]()
-	return conn.SubscribeDecoded(c, []string{string(e)}, func(f *conn.Frame, dst *T) error {
-		return decoder.DecodeArgs(f.Encoding, f.Args, dst)
-	}, opts...)
+	return conn.SubscribeTyped[T](c, string(e), opts...)
 }
 
 // All ranges over events from the moment the loop begins until ctx ends, the

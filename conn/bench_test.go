@@ -178,8 +178,19 @@ func BenchmarkReceive(b *testing.B) {
 		sub := c.Subscribe([]string{tick}, lossless()...)
 		run(b, gw, tp, 1, func(n int) { count(b, sub, n) })
 	})
-	for _, subs := range []int{1, 10, 100} {
+	for _, subs := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprintf("typed/%d", subs), func(b *testing.B) {
+			c, gw, tp := tapped(b)
+			list := make(chan *stream.Subscription[trade], subs)
+			for range subs {
+				list <- conn.SubscribeTyped[trade](c, tick, lossless()...)
+			}
+			run(b, gw, tp, subs, func(n int) { count(b, <-list, n) })
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*subs), "ns/delivery")
+		})
+	}
+	for _, subs := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("decoding/%d", subs), func(b *testing.B) {
 			c, gw, tp := tapped(b)
 			decoder := codec.DecoderFor[trade]()
 			list := make(chan *stream.Subscription[trade], subs)
@@ -189,6 +200,7 @@ func BenchmarkReceive(b *testing.B) {
 				}, lossless()...)
 			}
 			run(b, gw, tp, subs, func(n int) { count(b, <-list, n) })
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*subs), "ns/delivery")
 		})
 	}
 	b.Run("fan-out/100", func(b *testing.B) {

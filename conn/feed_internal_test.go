@@ -15,18 +15,18 @@ func TestFeedGivesMemoryBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFeed(c, []string{"tick"}, cfg)
+	f := newCopies(c, []string{"tick"}, cfg)
 	for _, size := range []int{10, maxChunk + 1, 8 << 20, 10, 100, 1000} {
 		f.add(Frame{Args: make([]byte, size)})
 		releaseFrames(f.batch)
 		f.batch = f.batch[:0]
 	}
 	held := 0
-	if f.cur != nil {
-		held += cap(f.cur.buf)
+	if f.arena.cur != nil {
+		held += len(f.arena.cur.mem)
 	}
-	for _, ch := range f.free {
-		held += cap(ch.buf)
+	for _, ch := range f.arena.free {
+		held += len(ch.mem)
 	}
 	if held > 3*maxChunk {
 		t.Errorf("%d bytes are held", held)

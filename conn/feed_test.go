@@ -29,15 +29,27 @@ func number(n int) numbered {
 // they have decoded while the reader goes on to fill recycled memory: nothing
 // may change under them.
 func TestMemoryOfEventsIsNotReusedTooSoon(t *testing.T) {
+	decoder := codec.DecoderFor[numbered]()
+	t.Run("own decoder", func(t *testing.T) {
+		checkMemory(t, func(c *conn.Conn, opts ...stream.Option) *stream.Subscription[numbered] {
+			return conn.SubscribeDecoded(c, []string{tick}, func(f *conn.Frame, dst *numbered) error {
+				return decoder.DecodeArgs(f.Encoding, f.Args, dst)
+			}, opts...)
+		})
+	})
+	t.Run("typed", func(t *testing.T) {
+		checkMemory(t, func(c *conn.Conn, opts ...stream.Option) *stream.Subscription[numbered] {
+			return conn.SubscribeTyped[numbered](c, tick, opts...)
+		})
+	})
+}
+
+func checkMemory(t *testing.T, open func(c *conn.Conn, opts ...stream.Option) *stream.Subscription[numbered]) {
 	const events = 6_000
 	gw := rivettest.NewGateway(t, rivettest.RecordLimit(0))
 	gw.Actor("room")
 	c := connect(t, config(gw))
-	decoder := codec.DecoderFor[numbered]()
-	decode := func(f *conn.Frame, dst *numbered) error { return decoder.DecodeArgs(f.Encoding, f.Args, dst) }
-	subscribe := func(opts ...stream.Option) *stream.Subscription[numbered] {
-		return conn.SubscribeDecoded(c, []string{tick}, decode, opts...)
-	}
+	subscribe := func(opts ...stream.Option) *stream.Subscription[numbered] { return open(c, opts...) }
 	policies := map[string][]stream.Option{
 		"all":         {stream.Buffer(events + 1), stream.BufferBytes(1 << 30)},
 		"drop oldest": {stream.Buffer(100)},

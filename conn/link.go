@@ -32,7 +32,7 @@ type link struct {
 
 	// Owned by the reader.
 	r       *ws.Reader
-	dirty   []*feed
+	dirty   []outlet     // with a batch that waits
 	at      int64        // receive time of the batch
 	freed   int64        // when the reader was last held, Unix nanoseconds
 	refusal *codec.Error // an error message for the connection that the close follows

@@ -88,7 +88,7 @@ func (l *link) message(quit context.Context, payload []byte) error {
 	return nil
 }
 
-// event copies an event to the subscriptions that want it.
+// event gives an event to the subscriptions that want it.
 func (l *link) event(quit context.Context, name, args []byte) {
 	t := l.c.table()[string(name)]
 	if t == nil || !l.up.Load() {
@@ -99,14 +99,20 @@ func (l *link) event(quit context.Context, name, args []byte) {
 	if t.seen.Load() != l.gen {
 		t.seen.Store(l.gen)
 	}
-	full := false
-	for _, f := range t.feeds {
-		if f.add(Frame{Name: t.name, Args: args, At: l.at, Seq: l.c.seq, Encoding: l.c.cfg.Encoding}) {
-			l.dirty = append(l.dirty, f)
+	fr := Frame{Name: t.name, Args: args, At: l.at, Seq: l.c.seq, Encoding: l.c.cfg.Encoding}
+	var all intake
+	for _, o := range t.outlets {
+		got := o.add(fr)
+		if got == notYet {
+			l.flush(quit)
+			got = o.add(fr)
 		}
-		full = full || len(f.batch) >= flushEvery
+		if got&begun != 0 {
+			l.dirty = append(l.dirty, o)
+		}
+		all |= got
 	}
-	if full {
+	if all&full != 0 {
 		l.flush(quit)
 	}
 }
@@ -121,9 +127,9 @@ func (l *link) flush(quit context.Context) {
 	l.c.counters.events.Add(l.timing.events)
 	l.timing.events = 0
 	held := l.dirty[:0]
-	for _, f := range l.dirty {
-		if !f.flush() {
-			held = append(held, f)
+	for _, o := range l.dirty {
+		if !o.flush() {
+			held = append(held, o)
 		}
 	}
 	if len(held) > 0 {
@@ -133,8 +139,8 @@ func (l *link) flush(quit context.Context) {
 	l.dirty = l.dirty[:0]
 }
 
-// hold waits for feeds whose queues are full.
-func (l *link) hold(feeds []*feed, quit context.Context) {
+// hold waits for queues that are full.
+func (l *link) hold(full []outlet, quit context.Context) {
 	// A loop that is slower than the events lets go for moments only, and no
 	// reply gets through in these: that is one stall.
 	if now := time.Now().UnixNano(); now-l.freed > int64(caughtUp) {
@@ -142,8 +148,8 @@ func (l *link) hold(feeds []*feed, quit context.Context) {
 	}
 	l.held.Store(true)
 	l.c.poke() // the writer watches the time
-	for _, f := range feeds {
-		f.hold(quit.Done())
+	for _, o := range full {
+		o.hold(quit.Done())
 	}
 	l.heard.Store(true) // the pong that could not be read has its time again
 	l.held.Store(false)

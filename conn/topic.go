@@ -14,8 +14,9 @@ import (
 // subscription on the server. A topic is replaced, not changed, when its feeds
 // change; what belongs to the server's side is in *standing.
 type topic struct {
-	name  string
-	feeds []*feed
+	name    string
+	feeds   []*feed
+	outlets []outlet // where these get their events from
 	*standing
 }
 
@@ -52,14 +53,45 @@ func SubscribeDecoded[T any](c *Conn, events []string, decode func(f *Frame, dst
 	if err != nil {
 		return stream.Failed[T](fmt.Errorf("rivet: subscribing to %q: %w", events, err))
 	}
-	f, err := c.subscribe(events, cfg)
+	names, err := c.distinct(events)
 	if err != nil {
+		return stream.Failed[T](err)
+	}
+	f := newCopies(c, names, cfg)
+	if err := c.subscribe(&f.feed); err != nil {
 		return stream.Failed[T](err)
 	}
 	return stream.Decoded(f.queue, decode)
 }
 
-func (c *Conn) subscribe(events []string, cfg stream.Config) (*feed, error) {
+// SubscribeTyped is Subscribe to one event whose arguments are a T, as
+// codec.Decoder has it. Events that cannot be decoded are notices, each a
+// *stream.DecodeError.
+//
+// Subscriptions to one event as one T share what they can. A single one decodes
+// on its consumer's goroutine; while there are several, each event is decoded
+// once, on the reader's, if the decoder of T is Shareable, and otherwise copied
+// once and decoded by each. The buffers and the pace are everyone's own. A
+// buffer's bytes are those of the encoded arguments, or of the value with its
+// strings, and a few for each event; what is shared counts in each buffer.
+func SubscribeTyped[T any](c *Conn, event string, opts ...stream.Option) *stream.Subscription[T] {
+	events := []string{event}
+	cfg, err := stream.NewConfig(opts...)
+	if err != nil {
+		return stream.Failed[T](fmt.Errorf("rivet: subscribing to %q: %w", events, err))
+	}
+	if _, err := c.distinct(events); err != nil {
+		return stream.Failed[T](err)
+	}
+	m := newMember[T](c, event, cfg)
+	if err := c.subscribe(&m.feed); err != nil {
+		return stream.Failed[T](err)
+	}
+	return stream.Decoded(m.queue, m.decode)
+}
+
+// distinct returns the events to subscribe to, each once, if they can be.
+func (c *Conn) distinct(events []string) ([]string, error) {
 	names := make([]string, 0, len(events))
 	for _, name := range events {
 		if !slices.Contains(names, name) {
@@ -74,19 +106,23 @@ func (c *Conn) subscribe(events []string, cfg stream.Config) (*feed, error) {
 			return nil, fmt.Errorf("rivet: subscribing on %s: %w", c.cfg.Actor, err)
 		}
 	}
-	f := newFeed(c, names, cfg)
+	return names, nil
+}
+
+// subscribe enters f into the topics of its names.
+func (c *Conn) subscribe(f *feed) error {
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
-		return nil, c.err
+		return c.err
 	}
 	if c.link != nil {
 		f.joined = c.link.gen
 	}
-	for _, name := range names {
+	for _, name := range f.names {
 		i := c.topicIndex(name)
 		if i < 0 {
-			c.topics = append(c.topics, &topic{name: name, feeds: []*feed{f}, standing: &standing{}})
+			c.topics = append(c.topics, &topic{name: name, feeds: []*feed{f}, outlets: f.seat.enter(nil), standing: &standing{}})
 			if c.link != nil {
 				c.send(c.link, c.topics[len(c.topics)-1])
 				c.doubt(c.link, name, time.Now())
@@ -94,13 +130,13 @@ func (c *Conn) subscribe(events []string, cfg stream.Config) (*feed, error) {
 			continue
 		}
 		old := c.topics[i]
-		feeds := append(old.feeds[:len(old.feeds):len(old.feeds)], f)
-		c.topics[i] = &topic{name: name, feeds: feeds, standing: old.standing}
+		feeds := append(slices.Clip(old.feeds), f)
+		c.topics[i] = &topic{name: name, feeds: feeds, outlets: f.seat.enter(old.outlets), standing: old.standing}
 	}
 	c.routes.Store(nil)
 	c.mu.Unlock()
 	c.poke()
-	return f, nil
+	return nil
 }
 
 func (c *Conn) topicIndex(name string) int {
@@ -150,14 +186,12 @@ func (c *Conn) detach(f *feed) {
 			continue
 		}
 		old := c.topics[i]
-		feeds := make([]*feed, 0, len(old.feeds))
-		for _, g := range old.feeds {
-			if g != f {
-				feeds = append(feeds, g)
-			}
+		if !slices.Contains(old.feeds, f) {
+			continue
 		}
-		if len(feeds) > 0 {
-			c.topics[i] = &topic{name: name, feeds: feeds, standing: old.standing}
+		outlets := f.seat.leave(old.outlets)
+		if feeds := without(old.feeds, f); len(feeds) > 0 {
+			c.topics[i] = &topic{name: name, feeds: feeds, outlets: outlets, standing: old.standing}
 			continue
 		}
 		c.topics = append(c.topics[:i:i], c.topics[i+1:]...)
