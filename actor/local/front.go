@@ -71,9 +71,12 @@ type front struct {
 	cancel context.CancelCauseFunc
 
 	sockets sync.WaitGroup
-	calls   sync.WaitGroup // of clients in this process
-	slow    cutLog
-	blind   sync.Once // the log tells that there can be no WebSockets
+	writers *writers
+	// sendBuffer is how many bytes a socket may have to send.
+	sendBuffer int
+	calls      sync.WaitGroup // of clients in this process
+	slow       cutLog
+	blind      sync.Once // the log tells that there can be no WebSockets
 
 	mu     sync.Mutex
 	closed bool
@@ -95,10 +98,11 @@ func (shutdownError) Is(target error) bool { return target == net.ErrClosed }
 
 func newFront(rt registry, p actors) *front {
 	f := &front{
-		rt: rt, places: p, log: rt.Log(),
+		rt: rt, places: p, log: rt.Log(), sendBuffer: rt.SendBuffer(),
 		links: make(map[*link]struct{}), open: make(map[*localConn]struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
+	f.writers = newWriters(&f.sockets)
 	f.slow.log, f.slow.count = f.log, rt.SlowLink
 	return f
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rivet-go/rivet/actor"
@@ -28,14 +29,16 @@ const (
 var errLinkEnded = errors.New("local: the WebSocket has ended")
 
 // A link is a client's WebSocket, from the handshake until both sides have
-// ended it. It has one goroutine that reads, and one that writes while there is
-// something to write. It answers pings itself.
+// ended it. It has one goroutine that reads; the front's writers write, or, where
+// they would wait for the client, one of its own. It answers pings itself.
 type link struct {
 	f       *front
 	id      string
 	ray     string
 	request *http.Request
 	conn    net.Conn
+	raw     syscall.RawConn // of conn, where that is a plain socket; else nil
+	next    *link           // of those that wait for a writer
 
 	in  inbox
 	out outbox
@@ -49,7 +52,7 @@ var _ socket = (*link)(nil)
 func newLink(f *front, hs *ws.Handshake, r *http.Request, ray string) *link {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
-	l := &link{f: f, id: hex.EncodeToString(id[:]), ray: ray, request: r, conn: hs.Conn}
+	l := &link{f: f, id: hex.EncodeToString(id[:]), ray: ray, request: r, conn: hs.Conn, raw: rawConn(hs.Conn)}
 	l.in.cond.L = &l.in.mu
 	return l
 }

@@ -9,18 +9,21 @@ import (
 	"github.com/rivet-go/rivet/internal/ws"
 )
 
-// outbox is what a link has to send. It holds no buffer of its own: frames are
-// shared by all links that have to send them.
+// outbox is what a link has to send. A frame that waits alone, that is large, or
+// that is behind much else is shared by all links that have to send it. Small
+// ones are copied behind each other, to go out in one write: that costs less
+// than a list of them.
 type outbox struct {
 	closing atomic.Bool // closeWith is set
 
 	mu        sync.Mutex
-	frames    [][]byte
-	spare     [][]byte // for the next frames
-	size      int      // bytes of frames, and of those being written
+	first     []byte   // the oldest frame, unless it was copied
+	copied    *[]byte  // frames behind first, from buffers; nil for none
+	frames    [][]byte // those behind the copied ones
+	size      int      // bytes of all of them, and of those being written
 	pong      []byte   // answer to the newest ping, nil for none
-	flushing  bool
-	stopped   bool // the reader has ended; only the close frame is still sent
+	flushing  bool     // somebody writes, or is about to
+	stopped   bool     // the reader has ended; only the close frame is still sent
 	deadline  time.Time
 	closeWith []byte // the last frame, nil for none
 	closeSent bool
@@ -28,6 +31,66 @@ type outbox struct {
 	code      int  // of ours, with its reason
 	why       string
 	ours      bool // it was we who began to close
+}
+
+const (
+	// maxSpare is how many frames a quiet link has room for.
+	maxSpare = 32
+	// maxCopied is the largest frame that is copied, and copyRoom how many bytes
+	// of them a link has: what waits for a slow client is shared.
+	maxCopied = 1 << 10
+	copyRoom  = 32 << 10
+)
+
+// push appends a frame. The lock is held.
+func (o *outbox) push(wire []byte) {
+	o.size += len(wire)
+	switch {
+	case o.first == nil && o.copied == nil && len(o.frames) == 0:
+		o.first = wire
+	case len(o.frames) > 0, len(wire) > maxCopied, o.copied != nil && len(*o.copied)+len(wire) > copyRoom:
+		o.frames = append(o.frames, wire)
+	default:
+		if o.copied == nil {
+			o.copied = buffers.Get().(*[]byte)
+			if len(o.first) <= maxCopied {
+				*o.copied = append(*o.copied, o.first...)
+				o.first = nil
+			}
+		}
+		*o.copied = append(*o.copied, wire...)
+	}
+}
+
+// due reports whether there is something to write. The lock is held.
+func (o *outbox) due() bool {
+	return !o.closeSent && (o.first != nil || o.copied != nil || len(o.frames) > 0 || o.pong != nil || o.closeWith != nil)
+}
+
+// take moves what there is into b, which is empty. The lock is held.
+func (o *outbox) take(b *batch) {
+	b.add(o.pong)
+	b.add(o.first)
+	if b.copied = o.copied; b.copied != nil {
+		b.add(*b.copied)
+	}
+	b.pieces = append(b.pieces, o.frames...)
+	b.add(o.closeWith)
+	b.size = o.size
+	o.closeSent = o.closeWith != nil
+	o.pong, o.first, o.copied = nil, nil, nil
+	clear(o.frames)
+	if o.frames = o.frames[:0]; cap(o.frames) > maxSpare {
+		o.frames = nil
+	}
+}
+
+// drop throws away what waits. The lock is held.
+func (o *outbox) drop() {
+	if o.copied != nil {
+		recycle(o.copied)
+	}
+	o.pong, o.first, o.copied, o.frames = nil, nil, nil, nil
 }
 
 // Send is actor.Link's.
@@ -39,14 +102,13 @@ func (l *link) Send(f *actor.Frame) error {
 		o.mu.Unlock()
 		return errLinkEnded
 	}
-	if size := o.size + len(wire); o.size > 0 && size > l.f.rt.SendBuffer() {
+	if size := o.size + len(wire); o.size > 0 && size > l.f.sendBuffer {
 		l.cut()
 		o.mu.Unlock()
 		l.f.slow.cut(l.in.actor(), size)
 		return errLinkEnded
 	}
-	o.frames = append(o.frames, wire)
-	o.size += len(wire)
+	o.push(wire)
 	l.startFlush()
 	o.mu.Unlock()
 	return nil
@@ -56,7 +118,7 @@ func (l *link) Send(f *actor.Frame) error {
 // away; the lock is held.
 func (l *link) cut() {
 	o := &l.out
-	o.frames, o.spare, o.pong = nil, nil, nil
+	o.drop()
 	const group = "guard.websocket_pending_limit_reached"
 	o.code, o.why, o.ours = int(ws.CloseInternalError), group, true
 	l.setClose(closeFrame(o.code, group+"#"+l.ray))
@@ -130,105 +192,4 @@ func (o *outbox) stop() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stopped = true
-}
-
-// startFlush has a goroutine write what there is. The lock is held. The
-// reader, which the front waits for, has not ended, so that this can be
-// counted.
-func (l *link) startFlush() {
-	if o := &l.out; !o.flushing && !o.closeSent && !o.stopped {
-		o.flushing = true
-		l.f.sockets.Add(1)
-		go l.flush()
-	}
-}
-
-func (l *link) flush() {
-	defer l.f.sockets.Done()
-	o := &l.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for !o.closeSent && (len(o.frames) > 0 || o.pong != nil || o.closeWith != nil) {
-		batch, size, pong, last := o.frames, o.size, o.pong, o.closeWith
-		o.frames, o.spare, o.pong = o.spare, nil, nil
-		o.closeSent = last != nil
-		if now := time.Now(); o.deadline.Sub(now) < writeTimeout/2 {
-			o.deadline = now.Add(writeTimeout)
-			_ = l.conn.SetWriteDeadline(o.deadline)
-		}
-		o.mu.Unlock()
-		err := l.write(pong, batch, last)
-		clear(batch)
-		o.mu.Lock()
-		o.size -= size
-		if cap(batch) <= maxSpare {
-			o.spare = batch[:0]
-		}
-		if err != nil {
-			if o.closeWith == nil {
-				l.setClose([]byte{})
-			}
-			o.closeSent = true // as far as that is possible
-			o.frames, o.spare, o.pong, o.size = nil, nil, nil, 0
-			_ = l.conn.Close()
-		}
-	}
-	o.flushing = false
-	switch {
-	case !o.closeSent:
-	case o.answered:
-		_ = l.conn.Close()
-	default:
-		_ = l.conn.SetReadDeadline(time.Now().Add(linger))
-	}
-}
-
-const (
-	// maxSpare is how many frames a quiet link has room for.
-	maxSpare = 32
-	// smallFrame is the largest frame that is copied to go out together with
-	// others, and gatherSize how much goes out at once then, in bytes.
-	smallFrame = 8 << 10
-	gatherSize = 64 << 10
-)
-
-// gathers holds buffers for writing.
-var gathers = sync.Pool{New: func() any { return new([]byte) }}
-
-// write sends a pong, frames, and a close frame, as far as they are there, in
-// few writes.
-func (l *link) write(pong []byte, frames [][]byte, last []byte) error {
-	if len(frames) == 1 && pong == nil && last == nil {
-		_, err := l.conn.Write(frames[0])
-		return err
-	}
-	p := gathers.Get().(*[]byte)
-	defer gathers.Put(p)
-	b := (*p)[:0]
-	defer func() { *p = b[:0] }()
-	send := func() error {
-		if len(b) == 0 {
-			return nil
-		}
-		_, err := l.conn.Write(b)
-		b = b[:0]
-		return err
-	}
-	b = append(b, pong...)
-	for _, frame := range frames {
-		if len(frame) > smallFrame || len(b)+len(frame) > gatherSize {
-			if err := send(); err != nil {
-				return err
-			}
-		}
-		if len(frame) > smallFrame {
-			if _, err := l.conn.Write(frame); err != nil {
-				return err
-			}
-			continue
-		}
-		b = append(b, frame...)
-	}
-	b = append(b, last...)
-	return send()
 }

@@ -141,7 +141,9 @@ func TestFramesOfAllSizesKeepTheirOrder(t *testing.T) {
 			case 0:
 				size = rnd.IntN(200 << 10)
 			case 1:
-				size = smallFrame - 5 + rnd.IntN(10)
+				size = smallPiece - 5 + rnd.IntN(10)
+			case 3:
+				size = maxCopied - 10 + rnd.IntN(15)
 			case 2:
 				synctest.Wait()
 			}

@@ -33,6 +33,12 @@ func dialPeer(t testing.TB, f *front, target, protocols string) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return shake(t, conn, target, protocols)
+}
+
+// shake opens a WebSocket over conn, which the end of the test closes.
+func shake(t testing.TB, conn net.Conn, target, protocols string) *peer {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	if protocols != "" {
 		protocols = "Sec-WebSocket-Protocol: " + protocols + "\r\n"
