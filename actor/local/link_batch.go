@@ -6,8 +6,11 @@ import "sync"
 type batch struct {
 	pieces [][]byte // those from head on are still to be written
 	head   int
-	copied *[]byte // memory of one of them, which goes back to buffers
-	size   int     // what the outbox counts for it
+	size   int // what the outbox counts for it
+
+	// From buffers, where they go back; nil for none: what one of the pieces is
+	// in, and what was last gathered.
+	copied, gathered *[]byte
 }
 
 const (
@@ -40,16 +43,14 @@ func (b *batch) add(p []byte) {
 // write sends what is left, in few calls. After an error, that is what was not
 // sent.
 func (b *batch) write(send func([]byte) (int, error)) error {
-	var gathered *[]byte
 	for b.head < len(b.pieces) {
 		p := b.pieces[b.head]
 		if b.gathers() {
-			if gathered == nil {
-				gathered = buffers.Get().(*[]byte)
-				defer func() { recycle(gathered) }()
+			if b.gathered == nil {
+				b.gathered = buffers.Get().(*[]byte)
 			}
-			*gathered = b.gather((*gathered)[:0])
-			p = *gathered
+			*b.gathered = b.gather((*b.gathered)[:0])
+			p = *b.gathered
 		}
 		n, err := send(p)
 		b.sent(n)
@@ -103,6 +104,9 @@ func (b *batch) reset() {
 	clear(b.pieces)
 	if b.copied != nil {
 		recycle(b.copied)
+	}
+	if b.gathered != nil {
+		recycle(b.gathered)
 	}
 	*b = batch{pieces: b.pieces[:0]}
 	if cap(b.pieces) > maxSpare {

@@ -23,7 +23,7 @@ import (
 )
 
 // hosting runs a host with a server until the end of the test.
-func hosting(t *testing.T, reg actor.Registry, opts ...actor.Option) (*actor.Host, *httptest.Server) {
+func hosting(t testing.TB, reg actor.Registry, opts ...actor.Option) (*actor.Host, *httptest.Server) {
 	t.Helper()
 	host, err := actor.New(reg, append([]actor.Option{local.Memory()}, opts...)...)
 	if err != nil {
