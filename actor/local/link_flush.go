@@ -18,6 +18,13 @@ type writers struct {
 	last    *link
 	waiting int
 	running int
+	spare   *writer // that of the last goroutine that ended; nil for none
+}
+
+// writer is what a goroutine of writers works with.
+type writer struct {
+	trial trial
+	batch batch
 }
 
 // perWriter is how many links wait for each writer before there is one more.
@@ -36,10 +43,14 @@ func (w *writers) add(l *link) {
 		w.running++
 	}
 	w.put(l)
+	var mine *writer
+	if start {
+		mine, w.spare = w.spare, nil
+	}
 	w.mu.Unlock()
 	if start {
 		w.owner.Add(1)
-		go w.run()
+		go w.run(mine)
 	}
 }
 
@@ -53,9 +64,10 @@ func (w *writers) put(l *link) {
 	w.waiting++
 }
 
-// next returns the link that waits longest, having put back the one that the
-// writer had, if that has more to write. When there is none, the writer ends.
-func (w *writers) next(back *link) *link {
+// next returns the link that waits longest, having put back the one that a
+// goroutine had, if that has more to write. When there is none, the goroutine
+// ends, and leaves mine.
+func (w *writers) next(mine *writer, back *link) *link {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if back != nil {
@@ -64,6 +76,7 @@ func (w *writers) next(back *link) *link {
 	l := w.first
 	if l == nil {
 		w.running--
+		w.spare = mine
 		return nil
 	}
 	w.first, l.next = l.next, nil
@@ -71,26 +84,29 @@ func (w *writers) next(back *link) *link {
 	return l
 }
 
-func (w *writers) run() {
+func (w *writers) run(mine *writer) {
 	defer w.owner.Done()
-	var b batch
-	t := newTrial()
+	if mine == nil {
+		mine = new(writer)
+		mine.trial.init()
+	}
 	var back *link
-	for l := w.next(nil); l != nil; l = w.next(back) {
-		if back = nil; l.try(t, &b) {
+	for l := w.next(mine, nil); l != nil; l = w.next(mine, back) {
+		if back = nil; l.try(mine) {
 			back = l
 		}
 	}
 }
 
 // try writes what there is, without waiting, and reports whether there is more.
-func (l *link) try(t *trial, b *batch) (more bool) {
-	o := &l.out
+func (l *link) try(w *writer) (more bool) {
+	o, b := &l.out, &w.batch
 	o.mu.Lock()
 	o.take(b)
 	o.mu.Unlock()
-	t.socket = l.raw
-	err := b.write(t.write)
+	w.trial.socket = l.raw
+	err := b.write(w.trial.write)
+	w.trial.socket = nil
 	if err == errWouldBlock {
 		l.f.sockets.Add(1)
 		go l.flush(b.rest())

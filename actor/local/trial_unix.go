@@ -37,8 +37,7 @@ type trial struct {
 	once   func(fd uintptr) bool
 }
 
-func newTrial() *trial {
-	t := new(trial)
+func (t *trial) init() {
 	t.once = func(fd uintptr) bool {
 		t.n, t.err = syscall.Write(int(fd), t.data)
 		for t.err == syscall.EINTR {
@@ -46,7 +45,6 @@ func newTrial() *trial {
 		}
 		return true // whatever came of it: it is the caller who does not wait
 	}
-	return t
 }
 
 // write is as net.Conn's, but for errWouldBlock.
