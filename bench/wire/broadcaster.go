@@ -67,8 +67,8 @@ func (b *Broadcaster) Subscribed(p Payload, connections int) error {
 }
 
 // Flow sends events to all connections that are subscribed to them, for the time
-// of the order, and then the one that ends the run. It returns when all are handed
-// to the sockets.
+// of the order but at least a block, and then the one that ends the run. It returns
+// when all are handed to the sockets.
 func (b *Broadcaster) Flow(o Order) (s Sent, err error) {
 	err = b.Call("flow", o, &s)
 	return s, err

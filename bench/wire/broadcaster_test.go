@@ -194,6 +194,20 @@ func TestActionsAreAnsweredWithTheirArguments(t *testing.T) {
 	}
 }
 
+// On a machine that has no time to spare the time is over before anything is sent.
+func TestThereIsSomethingInEveryRun(t *testing.T) {
+	b := start(t)
+	c := connect(t, b, codec.BARE)
+	sub := wire.Trades.Subscribe(c, stream.Overflow(stream.Block))
+	defer sub.Close()
+	if err := b.Subscribed(wire.OfTrade, 1); err != nil {
+		t.Fatal(err)
+	}
+	if sent, err := b.Flow(wire.Order{Time: -1}); err != nil || sent.Events == 0 {
+		t.Errorf("%+v, %v", sent, err)
+	}
+}
+
 func TestNobodyIsSubscribed(t *testing.T) {
 	if _, err := start(t).Flow(wire.Order{}); err == nil {
 		t.Error("a run that nobody is subscribed to was no error")

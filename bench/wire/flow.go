@@ -51,7 +51,7 @@ func (s *sinks) flow(o Order) (sent Sent, err error) {
 	for i, k := range list {
 		wg.Go(func() {
 			b := blocks[k.format]
-			for failed[i] == nil && time.Now().Before(deadline) {
+			for failed[i] == nil && (rounds[i] == 0 || time.Now().Before(deadline)) {
 				failed[i] = k.write(b.frames)
 				rounds[i]++
 			}

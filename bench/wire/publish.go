@@ -23,7 +23,7 @@ func Publish(o Order, to Publisher) (sent Sent, err error) {
 	if err != nil {
 		return Sent{}, err
 	}
-	for deadline := time.Now().Add(o.Time); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(o.Time); sent.Events == 0 || time.Now().Before(deadline); {
 		for _, data := range events {
 			if err := to.Publish(data); err != nil {
 				return sent, err
