@@ -26,11 +26,11 @@ func (h *Handle) Invoke(ctx context.Context, call *conn.Call) (codec.Value, erro
 			return "", nil, &ConfigError{Field: "action", Rule: "cannot have this name"}
 		}
 		enc := h.client.cfg.link.Encoding
-		args, err := codec.AppendArgs(nil, enc, call.Args)
+		args, err := codec.AppendArgs(make([]byte, 0, 128), enc, call.Args)
 		if err != nil {
 			return "", nil, &callbackError{"encode the arguments", err}
 		}
-		return "/action/" + segment, codec.AppendActionCall(nil, enc, args), nil
+		return "/action/" + segment, codec.AppendActionCall(make([]byte, 0, len(args)+32), enc, args), nil
 	})
 	if err != nil {
 		return codec.Value{}, err

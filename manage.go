@@ -298,6 +298,9 @@ func (c *Client) api(ctx context.Context, t *target, method, path string, in, ou
 // learn drops what metadata said when it may be out of date: the token was
 // refused, or the place that it named cannot be reached.
 func (c *Client) learn(t *target, err error) {
+	if err == nil {
+		return
+	}
 	var early *notSentError
 	if denied(err) || errors.As(err, &early) && t.base != c.cfg.endpoint.Base {
 		c.forget(t)

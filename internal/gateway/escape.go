@@ -17,10 +17,22 @@ func EscapeForm(s string) string { return escape(s, "*-._", true) }
 func escapeToken(s string) string { return escape(s, "-_.!~*'", false) }
 
 func escape(s, keep string, form bool) string {
+	plain := func(c byte) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(keep, c) >= 0
+	}
+	n := 0
+	for n < len(s) && plain(s[n]) {
+		n++
+	}
+	if n == len(s) {
+		return s
+	}
 	var b strings.Builder
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(keep, c) >= 0:
+	b.Grow(len(s) + 16)
+	b.WriteString(s[:n])
+	for ; n < len(s); n++ {
+		switch c := s[n]; {
+		case plain(c):
 			b.WriteByte(c)
 		case c == ' ' && form:
 			b.WriteByte('+')

@@ -29,6 +29,7 @@ type Query struct {
 // with a slash, and it may have a query of its own.
 func QueryPath(q Query, path string) string {
 	var b strings.Builder
+	b.Grow(256)
 	add := func(name, value string) {
 		if b.Len() > 0 {
 			b.WriteByte('&')
