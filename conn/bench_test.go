@@ -28,10 +28,10 @@ type trade struct {
 
 const blockEvents = 1024
 
-// blockOf is block, for benchmarks.
-func blockOf(b *testing.B, enc codec.Encoding) []byte {
+// blockOf is a block of trades in BARE, for benchmarks.
+func blockOf(b *testing.B) []byte {
 	b.Helper()
-	frames, err := block(enc)
+	frames, err := block(codec.BARE, answer)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -72,14 +72,18 @@ func (t *tap) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// tapped opens a connection that reads from a tap. The tap is turned with the
-// first event, of which there is one more therefore; see run.
-func tapped(b *testing.B) (*conn.Conn, *rivettest.Gateway, *tap) {
+// tapped opens a connection that reads from a tap of that block. The tap is
+// turned with the first event, of which there is one more therefore; see run.
+func tapped(b testing.TB, enc codec.Encoding, block []byte) (*conn.Conn, *rivettest.Gateway, *tap) {
 	b.Helper()
 	gw := rivettest.NewGateway(b, rivettest.InMemory())
 	gw.Actor("room")
-	tp := &tap{open: make(chan int, 1), block: blockOf(b, codec.BARE)}
+	tp := &tap{open: make(chan int, 1), block: block}
 	cfg := config(gw)
+	cfg.Encoding = enc
+	cfg.Target = func(context.Context) (*conn.Target, error) {
+		return &conn.Target{URL: gw.ConnectURL("room", "a"), Protocols: []string{"rivet", "rivet_encoding." + enc.String()}}, nil
+	}
 	cfg.PingInterval = -1
 	cfg.NetDial = func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
 		if tp.Conn != nil {
@@ -137,7 +141,7 @@ func lossless() []stream.Option {
 // the same frames that decodes them on the spot.
 func BenchmarkReceive(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
-		tp := &tap{flowing: true, open: make(chan int, 1), block: blockOf(b, codec.BARE)}
+		tp := &tap{flowing: true, open: make(chan int, 1), block: blockOf(b)}
 		blocks := (b.N + blockEvents - 1) / blockEvents
 		tp.open <- blocks
 		close(tp.open)
@@ -159,7 +163,7 @@ func BenchmarkReceive(b *testing.B) {
 		}
 	})
 	b.Run("unwanted", func(b *testing.B) {
-		c, gw, tp := tapped(b)
+		c, gw, tp := tapped(b, codec.BARE, blockOf(b))
 		other := c.Subscribe([]string{tick})
 		run(b, gw, tp, 1, func(n int) {
 			other.Close()
@@ -169,18 +173,18 @@ func BenchmarkReceive(b *testing.B) {
 		})
 	})
 	b.Run("frames", func(b *testing.B) {
-		c, gw, tp := tapped(b)
+		c, gw, tp := tapped(b, codec.BARE, blockOf(b))
 		sub := conn.SubscribeDecoded(c, []string{tick}, func(*conn.Frame, *struct{}) error { return nil }, lossless()...)
 		run(b, gw, tp, 1, func(n int) { count(b, sub, n) })
 	})
 	b.Run("raw", func(b *testing.B) {
-		c, gw, tp := tapped(b)
+		c, gw, tp := tapped(b, codec.BARE, blockOf(b))
 		sub := c.Subscribe([]string{tick}, lossless()...)
 		run(b, gw, tp, 1, func(n int) { count(b, sub, n) })
 	})
 	for _, subs := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprintf("typed/%d", subs), func(b *testing.B) {
-			c, gw, tp := tapped(b)
+			c, gw, tp := tapped(b, codec.BARE, blockOf(b))
 			list := make(chan *stream.Subscription[trade], subs)
 			for range subs {
 				list <- conn.SubscribeTyped[trade](c, tick, lossless()...)
@@ -191,7 +195,7 @@ func BenchmarkReceive(b *testing.B) {
 	}
 	for _, subs := range []int{1, 10, 100} {
 		b.Run(fmt.Sprintf("decoding/%d", subs), func(b *testing.B) {
-			c, gw, tp := tapped(b)
+			c, gw, tp := tapped(b, codec.BARE, blockOf(b))
 			decoder := codec.DecoderFor[trade]()
 			list := make(chan *stream.Subscription[trade], subs)
 			for range subs {
@@ -204,7 +208,7 @@ func BenchmarkReceive(b *testing.B) {
 		})
 	}
 	b.Run("fan-out/100", func(b *testing.B) {
-		c, gw, tp := tapped(b)
+		c, gw, tp := tapped(b, codec.BARE, blockOf(b))
 		list := make(chan *stream.Subscription[struct{}], 100)
 		for range 100 {
 			list <- conn.SubscribeDecoded(c, []string{tick}, func(*conn.Frame, *struct{}) error { return nil }, lossless()...)
@@ -216,7 +220,7 @@ func BenchmarkReceive(b *testing.B) {
 // BenchmarkLatency is the way of a single event from the socket to the loop.
 func BenchmarkLatency(b *testing.B) {
 	b.Run("conn", func(b *testing.B) {
-		c, gw, tp := tapped(b)
+		c, gw, tp := tapped(b, codec.BARE, blockOf(b))
 		sub := conn.SubscribeDecoded(c, []string{tick}, func(*conn.Frame, *struct{}) error { return nil })
 		if err := gw.Conn(0).WaitSubscribed(b.Context(), tick); err != nil {
 			b.Fatal(err)
@@ -238,7 +242,7 @@ func BenchmarkLatency(b *testing.B) {
 		close(tp.open)
 	})
 	b.Run("bare", func(b *testing.B) {
-		tp := &tap{flowing: true, open: make(chan int, 1), block: blockOf(b, codec.BARE)}
+		tp := &tap{flowing: true, open: make(chan int, 1), block: blockOf(b)}
 		tp.block = tp.block[:len(tp.block)/blockEvents]
 		r := ws.NewReader(tp, nil, ws.ReaderConfig{Role: ws.Client})
 		events := make(chan []byte, 64)

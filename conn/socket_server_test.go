@@ -156,7 +156,7 @@ func serveSocket(hs *ws.Handshake, r *http.Request) error {
 		}
 		return sendStamps(hs.Conn, enc, every)
 	}
-	frames, err := block(enc)
+	frames, err := block(enc, answer)
 	for err == nil {
 		_, err = hs.Conn.Write(frames)
 	}
@@ -191,9 +191,9 @@ func framed(enc codec.Encoding, message []byte) ([]byte, error) {
 	return ws.AppendFrame(nil, op, message)
 }
 
-// block is blockEvents framed trades in a row, as a server writes them.
-func block(enc codec.Encoding) ([]byte, error) {
-	args, err := codec.AppendArgs(nil, enc, []any{trade{"RVT-USD", 1234.5, 42}})
+// block is blockEvents framed events in a row, as a server writes them.
+func block(enc codec.Encoding, event any) ([]byte, error) {
+	args, err := codec.AppendArgs(nil, enc, []any{event})
 	if err != nil {
 		return nil, err
 	}

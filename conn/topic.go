@@ -35,13 +35,15 @@ type standing struct {
 // it may have met an actor asleep, as the engine loses some of these. Several subscriptions to one
 // event share one on the server. Without the server's permission the
 // subscription ends with a *SubscriptionError. The copies of the arguments
-// that the events hold are the caller's.
+// that the events hold are the caller's; those of small events that came close
+// to each other share up to 2 KiB of memory.
 //
 // Options that do not fit, and no event at all, end the subscription with an
 // error that says so.
 func (c *Conn) Subscribe(events []string, opts ...stream.Option) *stream.Subscription[Event] {
+	var copies copier
 	return SubscribeDecoded(c, events, func(f *Frame, ev *Event) error {
-		*ev = Event{Name: f.Name, Args: append([]byte(nil), f.Args...), Encoding: f.Encoding}
+		*ev = Event{Name: f.Name, Args: copies.copy(f.Args), Encoding: f.Encoding}
 		return nil
 	}, opts...)
 }
