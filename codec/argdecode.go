@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 
@@ -190,13 +191,10 @@ func (d *Decoder[T]) decodeNative(native []byte, found traits, dst *T) error {
 }
 
 func firstValue(enc Encoding, args []byte, dst *Value) error {
-	list, err := SplitArgs(enc, args)
+	first, err := FirstArg(enc, args)
 	if err != nil {
 		return err
 	}
-	*dst = Value{}
-	if len(list) > 0 {
-		*dst = Value{list[0].enc, append([]byte(nil), list[0].data...)}
-	}
+	*dst = Value{first.enc, bytes.Clone(first.data)}
 	return nil
 }

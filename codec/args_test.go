@@ -81,6 +81,13 @@ func TestAppendArgs(t *testing.T) {
 				t.Errorf("%v in %v: %d arguments, %v", c.args, enc, len(list), err)
 				continue
 			}
+			first, err := codec.FirstArg(enc, data)
+			switch {
+			case err != nil, len(list) == 0 && !first.IsUndefined():
+				t.Errorf("%v in %v: the first is %v, %v", c.args, enc, first, err)
+			case len(list) > 0 && string(first.Bytes()) != string(list[0].Bytes()):
+				t.Errorf("%v in %v: the first is %q, want %q", c.args, enc, first.Bytes(), list[0].Bytes())
+			}
 			again := make([]any, len(list))
 			for i, v := range list {
 				again[i] = v

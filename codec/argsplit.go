@@ -130,6 +130,23 @@ func SplitArgs(enc Encoding, args []byte) ([]Value, error) {
 	return list, nil
 }
 
+// FirstArg returns the first of the arguments that SplitArgs returns, undefined
+// if there is none. An array of one in CBOR, as most are, takes no memory.
+func FirstArg(enc Encoding, args []byte) (Value, error) {
+	const arrayOfOne = majorArray<<5 | 1
+	if enc != JSON && len(args) > 1 && args[0] == arrayOfOne {
+		s := scanner{data: args, utf8: true}
+		if s.item(1, 1) == len(args) {
+			return Value{enc, args[1:len(args):len(args)]}, nil
+		}
+	}
+	list, err := SplitArgs(enc, args)
+	if err != nil || len(list) == 0 {
+		return Value{}, err
+	}
+	return list[0], nil
+}
+
 // pairArgs are the two arguments in list, of which the first is the text,
 // unless that says that args as a whole is a compat form: undefined stands for
 // no arguments then, and anything else is the only one.

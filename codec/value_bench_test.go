@@ -101,6 +101,21 @@ func benchmarkDecode[T any](b *testing.B, in T) {
 	}
 }
 
+// BenchmarkFirstArg finds one argument, which is checked but not decoded.
+func BenchmarkFirstArg(b *testing.B) {
+	for _, enc := range allEncodings {
+		args := encodedArgs(b, enc, sampleTick)
+		b.Run(enc.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := codec.FirstArg(enc, args); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkUnmarshal decodes one value, as the result of a call is.
 func BenchmarkUnmarshal(b *testing.B) {
 	for _, enc := range allEncodings {

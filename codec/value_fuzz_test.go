@@ -77,6 +77,14 @@ func fuzzDecode(t *testing.T, enc codec.Encoding, data []byte) {
 	if (splitErr == nil) != (valid == nil) {
 		t.Fatalf("Valid says %v, SplitArgs %v", valid, splitErr)
 	}
+	var want codec.Value
+	if len(list) > 0 {
+		want = list[0]
+	}
+	first, firstErr := codec.FirstArg(enc, data)
+	if (firstErr == nil) != (splitErr == nil) || first.Encoding() != want.Encoding() || !bytes.Equal(first.Bytes(), want.Bytes()) {
+		t.Fatalf("FirstArg says %x, %v, SplitArgs %x, %v", first.Bytes(), firstErr, want.Bytes(), splitErr)
+	}
 	for _, arg := range list {
 		if err := codec.Valid(enc, arg.Bytes()); err != nil {
 			t.Fatalf("split off an argument that is not valid: %v", err)
