@@ -33,20 +33,14 @@ func startKit(legacy bool) start {
 	}
 }
 
-// startOwnKit starts a server for a single case, so that its memory is not what
+// startOwnKit20 starts a server for a single case, so that its memory is not what
 // others have left.
-func startOwnKit(legacy bool) start {
-	return func(ctx context.Context, _ *trial.Trial) (broadcaster, error) {
-		run := fixture.Start
-		if legacy {
-			run = fixture.StartLegacy
-		}
-		s, err := run(ctx, fixture.Options{})
-		if err != nil {
-			return nil, err
-		}
-		return newKit(ctx, s.Endpoint, s.PIDs(), s.Stop)
+func startOwnKit20(ctx context.Context, _ *trial.Trial) (broadcaster, error) {
+	s, err := fixture.StartLegacy(ctx, fixture.Options{})
+	if err != nil {
+		return nil, err
 	}
+	return newKit(ctx, s.Endpoint, s.PIDs(), s.Stop)
 }
 
 // newKit makes an actor on a server that stop ends. Members use BARE, as the
