@@ -23,6 +23,8 @@ type Event[T any] string
 
 // Subscribe subscribes to the event. It returns at once, and calls made on c
 // afterwards come after the subscription. Close the subscription when done.
+// Several subscriptions to one event on one connection decode it once if T is
+// made of scalars, strings and times; see conn.SubscribeTyped.
 func (e Event[T]) Subscribe(c *conn.Conn, opts ...stream.Option) *stream.Subscription[T] {
 	return conn.SubscribeTyped[T](c, string(e), opts...)
 }

@@ -195,17 +195,17 @@ func checkSharing[T any](t *testing.T, make func(n int) T) {
 					p.wire.gap(int64(n))
 				}
 			},
-			"flush": func(*rapid.T) { flush() },
 			"next": func(t *rapid.T) {
 				p := pick(t)
 				flush()
+				p.compare(t)
 				for range rapid.SampledFrom([]int{1, 5, 64, 500}).Draw(t, "n") {
 					if p.alone.Stats().Depth > 0 {
 						p.next(t)
 					}
 				}
 			},
-			"": func(t *rapid.T) {
+			"compare": func(t *rapid.T) {
 				flush()
 				for _, p := range subs {
 					p.compare(t)
@@ -216,6 +216,7 @@ func checkSharing[T any](t *testing.T, make func(n int) T) {
 		all.end(nil)
 		for _, p := range subs {
 			p.wire.end(nil)
+			p.compare(t)
 			for !p.next(t) {
 			}
 			p.compare(t)
