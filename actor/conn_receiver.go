@@ -216,6 +216,7 @@ type acks struct {
 
 	mu      sync.Mutex
 	pending []pendingAck // in order, from the oldest that is not dealt with
+	few     [2]pendingAck
 }
 
 type pendingAck struct {
@@ -226,6 +227,9 @@ type pendingAck struct {
 func (a *acks) expect(index uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(a.pending) == 0 {
+		a.pending = a.few[:0]
+	}
 	a.pending = append(a.pending, pendingAck{index: index})
 }
 

@@ -61,7 +61,7 @@ func (m *mailbox) push(it item) error {
 	m.items = append(m.items, it)
 	if !m.draining {
 		m.draining = true
-		m.owner.Go(m.drain)
+		m.startDrain()
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (m *mailbox) shut(err error, run func(*turn)) (refused []item) {
 		m.items = append(m.items, item{run: run})
 		if !m.draining {
 			m.draining = true
-			m.owner.Go(m.drain)
+			m.startDrain()
 		}
 	}
 	return refused
@@ -135,6 +135,17 @@ func (m *mailbox) shut(err error, run func(*turn)) (refused []item) {
 // wait returns when no goroutine of the mailbox is left: when everything has
 // run that was pushed, given-away turns included.
 func (m *mailbox) wait() { m.owner.Wait() }
+
+// startDrain has another goroutine drain.
+func (m *mailbox) startDrain() {
+	m.owner.Add(1)
+	go m.drainer()
+}
+
+func (m *mailbox) drainer() {
+	defer m.owner.Done()
+	m.drain()
+}
 
 // drain runs items until there are none.
 func (m *mailbox) drain() {
@@ -166,7 +177,7 @@ func (m *mailbox) runTurn(it item) (drains bool) {
 			drains = true
 		default: // runtime.Goexit, which ends this goroutine
 			t.release()
-			m.owner.Go(m.drain)
+			m.startDrain()
 		}
 	}()
 	if it.call != nil {

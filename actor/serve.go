@@ -38,10 +38,10 @@ func (in *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h := w.Header()
-	h.Set("X-Rivet-Actor", in.start.ID)
-	h.Set("X-Rivet-Actor-Generation", strconv.FormatUint(in.start.Generation, 10))
+	values := [...]string{in.start.ID, strconv.FormatUint(in.start.Generation, 10), in.ref.Key} // in one piece of memory
+	h["X-Rivet-Actor"], h["X-Rivet-Actor-Generation"] = values[0:1:1], values[1:2:2]
 	if !strings.ContainsFunc(in.ref.Key, func(r rune) bool { return unicode.IsControl(r) || r > unicode.MaxASCII }) {
-		h.Set("X-Rivet-Actor-Key", in.ref.Key) // else it is no header
+		h["X-Rivet-Actor-Key"] = values[2:3:3] // else it is no header
 	}
 	path := r.URL.EscapedPath()
 	action, isAction := segment(path, "/action/")
@@ -134,6 +134,12 @@ func (x *exchange) connectWith(what string, params codec.Value, f func(*Conn)) {
 		}
 	}
 	c := &Conn{id: newConnID(), enc: x.enc, params: params, req: x.r, in: in}
+	if h := &in.b.hooks; h.beforeConnect == nil && h.connState == nil && h.connect == nil {
+		in.conns.add(c)
+		defer in.disconnected(c)
+		f(c)
+		return
+	}
 	outcome := make(chan error, 1)
 	in.connecting(c, func(err error) { outcome <- err })
 	if err := <-outcome; err != nil {

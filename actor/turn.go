@@ -30,7 +30,7 @@ func (t *turn) await(f func() error) error {
 		t.granted, t.returned = make(chan struct{}), make(chan struct{})
 		t.release()
 		// The goroutine that drains is busy with f, so another one does.
-		t.box.owner.Go(t.box.drain)
+		t.box.startDrain()
 	} else {
 		t.giveBack()
 	}
