@@ -18,13 +18,14 @@ import (
 
 	"github.com/rivet-go/rivet/bench/broadcast"
 	"github.com/rivet-go/rivet/bench/calls"
+	"github.com/rivet-go/rivet/bench/growth"
 	"github.com/rivet-go/rivet/bench/receive"
 	"github.com/rivet-go/rivet/bench/trial"
 	"github.com/rivet-go/rivet/bench/wire"
 )
 
 // suites are all that there is to measure.
-var suites = []trial.Suite{receive.Suite, broadcast.Suite, calls.Suite}
+var suites = []trial.Suite{receive.Suite, broadcast.Suite, calls.Suite, growth.Suite}
 
 // roles are what other processes of this program do for the cases.
 var roles = join(map[string]trial.Role{wire.Role: wire.Broadcast}, receive.Roles, broadcast.Roles, calls.Roles)

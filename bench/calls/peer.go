@@ -41,11 +41,13 @@ func withPeer(ctx context.Context, role string, f func(peer) error) (err error) 
 	return f(called)
 }
 
-// Names of the roles of this suite: the servers that its cases start.
+// Roles are the servers that cases start.
+var Roles = map[string]trial.Role{roleHost: playHost, roleHTTP: playHTTP, roleNATS: playNATS}
+
 const (
-	RoleHost = "calls-host"
-	RoleHTTP = "calls-http"
-	RoleNATS = "calls-nats"
+	roleHost = "calls-host"
+	roleHTTP = "calls-http"
+	roleNATS = "calls-nats"
 )
 
 // echo answers what it is given, as the one of the official fixture.
@@ -53,8 +55,8 @@ var echo = actor.Define("echo", func(d *actor.Definition[struct{}]) {
 	actor.Handle(d, one, func(_ *actor.Context[struct{}], n int) (int, error) { return n, nil })
 })
 
-// PlayHost serves actors of this library.
-func PlayHost(ctx context.Context, _ []string, serve func(trial.Handlers) error) error {
+// playHost serves actors of this library.
+func playHost(ctx context.Context, _ []string, serve func(trial.Handlers) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	listening, ended := make(chan net.Addr, 1), make(chan error, 1)
@@ -76,6 +78,3 @@ func PlayHost(ctx context.Context, _ []string, serve func(trial.Handlers) error)
 func at(endpoint string) trial.Handlers {
 	return trial.Handlers{callEndpoint: func(json.RawMessage) (any, error) { return endpoint, nil }}
 }
-
-// Roles are the servers, in processes of their own.
-var Roles = map[string]trial.Role{RoleHost: PlayHost, RoleHTTP: PlayHTTP, RoleNATS: PlayNATS}

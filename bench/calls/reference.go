@@ -26,8 +26,8 @@ type answer struct {
 	Output int `json:"output"`
 }
 
-// PlayHTTP answers what it is given with nothing but net/http.
-func PlayHTTP(_ context.Context, _ []string, serve func(trial.Handlers) error) error {
+// playHTTP answers what it is given with nothing but net/http.
+func playHTTP(_ context.Context, _ []string, serve func(trial.Handlers) error) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -88,8 +88,8 @@ func httpClient(ctx context.Context, t *trial.Trial, callers int, p peer) error 
 
 const subject = "echo.one"
 
-// PlayNATS is a NATS server with a service inside that answers what it is given.
-func PlayNATS(_ context.Context, _ []string, serve func(trial.Handlers) error) (err error) {
+// playNATS is a NATS server with a service inside that answers what it is given.
+func playNATS(_ context.Context, _ []string, serve func(trial.Handlers) error) (err error) {
 	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
 	if err != nil {
 		return err

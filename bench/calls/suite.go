@@ -73,7 +73,7 @@ func cases() (all []trial.Case) {
 	ways := func(http, conn string, needs trial.Needs, with func(*trial.Trial, context.Context, func(peer) error) error) {
 		for _, group := range []string{http, conn} {
 			overConn := group == conn
-			add(trial.Case{Group: group, Name: ours, Needs: needs}, func(ctx context.Context, t *trial.Trial, n int) error {
+			add(trial.Case{Group: group, Name: ours, Ours: true, Needs: needs}, func(ctx context.Context, t *trial.Trial, n int) error {
 				return with(t, ctx, func(p peer) error { return rivetClient(ctx, t, n, overConn, p) })
 			})
 			add(trial.Case{Group: group, Name: js, Base: true, Needs: needs | trial.NPM}, func(ctx context.Context, t *trial.Trial, n int) error {
@@ -81,12 +81,12 @@ func cases() (all []trial.Case) {
 			})
 		}
 	}
-	ways(hostHTTP, hostConn, 0, func(_ *trial.Trial, ctx context.Context, f func(peer) error) error { return withPeer(ctx, RoleHost, f) })
+	ways(hostHTTP, hostConn, 0, func(_ *trial.Trial, ctx context.Context, f func(peer) error) error { return withPeer(ctx, roleHost, f) })
 	add(trial.Case{Group: hostHTTP, Name: "net/http"}, func(ctx context.Context, t *trial.Trial, n int) error {
-		return withPeer(ctx, RoleHTTP, func(p peer) error { return httpClient(ctx, t, n, p) })
+		return withPeer(ctx, roleHTTP, func(p peer) error { return httpClient(ctx, t, n, p) })
 	})
 	add(trial.Case{Group: hostConn, Name: "NATS"}, func(ctx context.Context, t *trial.Trial, n int) error {
-		return withPeer(ctx, RoleNATS, func(p peer) error { return natsClient(ctx, t, n, p) })
+		return withPeer(ctx, roleNATS, func(p peer) error { return natsClient(ctx, t, n, p) })
 	})
 	ways(engineHTTP, engineConn, trial.Engine, func(t *trial.Trial, _ context.Context, f func(peer) error) error { return f(official(t.Engine, true)) })
 	ways(legacyHTTP, legacyConn, trial.Legacy, func(t *trial.Trial, _ context.Context, f func(peer) error) error { return f(official(t.Legacy, false)) })
