@@ -89,9 +89,10 @@ type latencies struct {
 	seen *hdrhistogram.Histogram
 }
 
-// call makes calls, from a number that tells the callers apart, until it is time.
+// call makes calls, from a number that tells the callers apart, until it is time: one at
+// least.
 func (l *latencies) call(ctx context.Context, until time.Time, from int, f call) (calls int, err error) {
-	for n, began := from<<16, time.Now(); began.Before(until); n++ {
+	for n, began := from<<16, time.Now(); calls == 0 || began.Before(until); n++ {
 		got, err := f(ctx, n)
 		if err != nil {
 			return calls, err
