@@ -36,6 +36,7 @@ type member[T any] struct {
 	queue   *stream.Queue[parcel[T]]
 	decoder *codec.Decoder[T]
 	group   *group[T] // guarded by Conn.mu
+	kept    copier    // of values that stay encoded; the consumer's
 }
 
 // parcel is one event of a group.
@@ -69,6 +70,14 @@ func newMember[T any](c *Conn, name string, cfg stream.Config) *member[T] {
 func (m *member[T]) decode(p *parcel[T], dst *T) error {
 	if p.value != nil {
 		*dst = *p.value
+		return nil
+	}
+	if raw, ok := any(dst).(*codec.Value); ok {
+		first, err := codec.FirstArg(m.conn.cfg.Encoding, p.args())
+		if err != nil {
+			return err
+		}
+		*raw = codec.RawValue(first.Encoding(), m.kept.copy(first.Bytes()))
 		return nil
 	}
 	return m.decoder.DecodeArgs(m.conn.cfg.Encoding, p.args(), dst)

@@ -64,6 +64,14 @@ func TestReceivingAllocatesNothing(t *testing.T) {
 				got()
 			}
 		},
+		"Value": func(ctx context.Context, c *conn.Conn, got func()) {
+			for v, err := range rivet.Event[codec.Value](tick).All(ctx, c, lossless()...) {
+				if err != nil || len(v.Bytes()) < 40 {
+					t.Errorf("%v, %v", v, err)
+				}
+				got()
+			}
+		},
 		"raw": func(ctx context.Context, c *conn.Conn, got func()) {
 			for range c.Subscribe([]string{tick}, lossless()...).All(ctx) {
 				got()
@@ -72,6 +80,9 @@ func TestReceivingAllocatesNothing(t *testing.T) {
 	}
 	for _, enc := range []codec.Encoding{codec.BARE, codec.CBOR, codec.JSON} {
 		for name, consume := range ways {
+			if name == "Value" && enc == codec.JSON {
+				continue // the arguments are split, which takes a list
+			}
 			t.Run(fmt.Sprintf("%v/%s", enc, name), func(t *testing.T) {
 				frames, err := block(enc, quote{ID: 7, Price: 1.5, Sizes: [2]int32{1, 2}, Up: true})
 				if err != nil {
