@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -330,28 +331,41 @@ func (p *parser) stampText(start int) bool {
 // text parses the string at i.
 func (p *parser) text() bool {
 	p.i++
-	start := p.i
-	var or byte
-	for i, c := range p.in[start:] {
-		switch {
-		case c == '"':
-			content := p.in[start : start+i]
-			if or >= utf8.RuneSelf && !utf8.Valid(content) {
-				return p.fail("invalid UTF-8")
-			}
-			p.out = append(appendHead(p.out, majorText, uint64(len(content))), content...)
-			p.i = start + i + 1
-			return true
-		case c == '\\':
-			return p.escapedText(start)
-		case c < ' ':
-			p.i = start + i
-			return p.fail("a control character in a string")
+	start, i, in := p.i, p.i, p.in
+	var or uint64
+	// Eight bytes at a time: most strings end in the first step.
+	for len(in)-i >= 8 {
+		word := binary.LittleEndian.Uint64(in[i:])
+		if stop := stringStop(word); stop != 0 {
+			n := bits.TrailingZeros64(stop) / 8
+			or |= word << (64 - 8*n)
+			i += n
+			break
 		}
-		or |= c
+		or |= word
+		i += 8
 	}
-	p.i = len(p.in)
-	return p.fail("truncated string")
+	for ; i < len(in) && plainJSON[in[i]]; i++ {
+		or |= uint64(in[i])
+	}
+	switch {
+	case i == len(in):
+		p.i = i
+		return p.fail("truncated string")
+	case in[i] == '\\':
+		return p.escapedText(start)
+	case in[i] != '"':
+		p.i = i
+		return p.fail("a control character in a string")
+	}
+	content := in[start:i]
+	const high = 0x8080808080808080
+	if or&high != 0 && !utf8.Valid(content) {
+		return p.fail("invalid UTF-8")
+	}
+	p.out = append(appendHead(p.out, majorText, uint64(len(content))), content...)
+	p.i = i + 1
+	return true
 }
 
 // escapedText parses the string whose content begins at i and which has an
