@@ -30,11 +30,11 @@ type Metadata struct {
 	ClientToken     string `json:"clientToken"`
 }
 
-// ResolvesQueries reports whether the server is an engine whose gateway
-// resolves names and keys in URLs: from 2.3 on. Older servers answer such URLs
-// with an internal error.
+// ResolvesQueries reports whether the server resolves names and keys in URLs:
+// engines do from 2.3 on, and so do hosts of package actor, which answer as
+// RivetKit of such a version. Older servers answer such URLs with an internal error.
 func (m Metadata) ResolvesQueries() bool {
-	if m.Runtime != "engine" {
+	if m.Runtime != "engine" && m.Runtime != "rivetkit" {
 		return false
 	}
 	major, rest, ok := strings.Cut(m.Version, ".")

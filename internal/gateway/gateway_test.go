@@ -403,7 +403,8 @@ func TestResolvesQueries(t *testing.T) {
 		{"engine", "next", false},
 		{"engine", "3.next", false},
 		{"engine", "2.99999999999999999999", false},
-		{"rivetkit", "2.3.19", false},
+		{"rivetkit", "2.3.19", true},
+		{"rivetkit", "2.0.33", false},
 		{"", "2.3.19", false},
 	}
 	for _, tt := range tests {
