@@ -3,7 +3,6 @@ package codec
 import (
 	"encoding/binary"
 	"math"
-	"unicode/utf8"
 )
 
 // maxDepth bounds how deep arrays, objects and tags nest, in values and, where
@@ -72,7 +71,7 @@ func (s *scanner) item(i, depth int) int {
 		case c < 0x18, c >= 0x20 && c < 0x38:
 			return i + 1
 		case c >= 0x60 && c < 0x78:
-			if end := i + 1 + int(c&31); end <= len(s.data) && !s.utf8 {
+			if end := i + 1 + int(c&31); end <= len(s.data) && (!s.utf8 || validText(s.data[i+1:end])) {
 				return end
 			}
 		case c == majorSimple<<5|info64Bits:
@@ -133,7 +132,7 @@ func (s *scanner) content(i int, h head) int {
 		return s.fail(i, "string longer than the data")
 	}
 	end := i + int(h.value)
-	if s.utf8 && h.major == majorText && !utf8.Valid(s.data[i:end]) {
+	if s.utf8 && h.major == majorText && !validText(s.data[i:end]) {
 		return s.fail(i, "invalid UTF-8")
 	}
 	return end
