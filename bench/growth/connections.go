@@ -75,7 +75,7 @@ func loopEach(ctx context.Context, t *trial.Trial, n int) error {
 		var conns []*conn.Conn
 		conns, stop = connect(ctx, b, n)
 		for _, c := range conns {
-			sub := wire.Trades.Subscribe(c, lossless()...)
+			sub := wire.Trades.Subscribe(c, lossless(waiting)...)
 			all = append(all, consumer{1, func(got *tally) error { return ranging(sub.All(ctx), got) }})
 		}
 		return all, nil
@@ -84,7 +84,7 @@ func loopEach(ctx context.Context, t *trial.Trial, n int) error {
 
 // mergedEvents has one loop for n connections.
 func mergedEvents(ctx context.Context, t *trial.Trial, n int) error {
-	g := rivet.MergeEvents(wire.Trades, lossless()...)
+	g := rivet.MergeEvents(wire.Trades, lossless(waiting)...)
 	defer g.Close()
 	stop := func() {}
 	defer func() { stop() }()

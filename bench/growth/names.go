@@ -15,7 +15,7 @@ func subscriptionEach(ctx context.Context, t *trial.Trial, n int) error {
 		var all []consumer
 		return tp.connected(ctx, func(c *conn.Conn) {
 			for _, name := range names {
-				sub := name.Subscribe(c, lossless()...)
+				sub := name.Subscribe(c, lossless(waiting)...)
 				all = append(all, consumer{1, func(got *tally) error { return ranging(sub.All(ctx), got) }})
 			}
 		}, func() error { return tp.flow(t, 1, all) })
@@ -31,7 +31,7 @@ func oneOf(ctx context.Context, t *trial.Trial, n int) error {
 		}
 		var one consumer
 		return tp.connected(ctx, func(c *conn.Conn) {
-			sub := rivet.OneOf(cases...).Subscribe(c, lossless()...)
+			sub := rivet.OneOf(cases...).Subscribe(c, lossless(waiting)...)
 			one = consumer{n, func(got *tally) error { return ranging(sub.All(ctx), got) }}
 		}, func() error { return tp.flow(t, 1, []consumer{one}) })
 	})

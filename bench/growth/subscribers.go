@@ -10,12 +10,17 @@ import (
 	"github.com/rivet-go/rivet/stream"
 )
 
-// waiting is how many events may wait for each consumer, whoever it is.
-const waiting = 256
+// waiting is how many events may wait for each consumer, whoever it is, and
+// waitingAtOne how many for each of those of one event: with few, the source
+// would stop for whichever happens to be the last.
+const (
+	waiting      = 256
+	waitingAtOne = 512
+)
 
 // lossless has the source wait, so that all can be held to what was sent.
-func lossless() []stream.Option {
-	return []stream.Option{stream.Overflow(stream.Block), stream.Buffer(waiting)}
+func lossless(buffer int) []stream.Option {
+	return []stream.Option{stream.Overflow(stream.Block), stream.Buffer(buffer)}
 }
 
 // sole is for a tap of one event.
@@ -34,7 +39,7 @@ func subscriptions(ctx context.Context, t *trial.Trial, n int) error {
 		var all []consumer
 		return tp.connected(ctx, func(c *conn.Conn) {
 			for range n {
-				sub := wire.Trades.Subscribe(c, lossless()...)
+				sub := wire.Trades.Subscribe(c, lossless(waitingAtOne)...)
 				all = append(all, consumer{1, func(got *tally) error { return ranging(sub.All(ctx), got) }})
 			}
 		}, func() error { return tp.flow(t, n, all) })
@@ -46,10 +51,10 @@ func shared(ctx context.Context, t *trial.Trial, n int) error {
 	return sole(func(tp *tap) error {
 		var s stream.Stream[wire.Trade]
 		return tp.connected(ctx, func(c *conn.Conn) {
-			sub := wire.Trades.Subscribe(c, lossless()...)
+			sub := wire.Trades.Subscribe(c, lossless(waitingAtOne)...)
 			// Who comes late gets the last event of the run that warms up.
 			s = stream.FromSubscription(func() *stream.Subscription[wire.Trade] { return sub }).
-				Share(stream.Replay(1), stream.Overflow(stream.Block), stream.Buffer(waiting))
+				Share(stream.Replay(1), stream.Overflow(stream.Block), stream.Buffer(waitingAtOne))
 		}, func() error {
 			var all []consumer
 			for range n {
@@ -74,7 +79,7 @@ func channels(_ context.Context, t *trial.Trial, n int) error {
 			})
 		}}}
 		for i := range chs {
-			chs[i] = make(chan wire.Trade, waiting)
+			chs[i] = make(chan wire.Trade, waitingAtOne)
 			all = append(all, consumer{1, func(got *tally) error { return drain(chs[i], got) }})
 		}
 		return tp.flow(t, n, all)
