@@ -206,7 +206,7 @@ func (p *parcel[T]) args() []byte {
 // weight is what the queues count for p.
 func (p *parcel[T]) weight() int { return int(p.size) + int(unsafe.Sizeof(*p)) }
 
-func clamp(n int) uint32 { return uint32(min(n, math.MaxUint32)) }
+func clamp(n int) uint32 { return uint32(min(uint64(n), math.MaxUint32)) }
 
 // releaseParcels is releaseFrames for those of a single member; those that are
 // shared hold nothing that is reused.

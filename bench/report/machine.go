@@ -44,7 +44,7 @@ var contest = []string{
 // afterwards is for the caller to add.
 func Describe() Machine {
 	m := Machine{
-		System: runtime.GOOS + "/" + runtime.GOARCH, Kernel: strings.TrimSpace(read("/proc/sys/kernel/osrelease")),
+		System: runtime.GOOS + "/" + runtime.GOARCH, Kernel: release(read("/proc/sys/kernel/osrelease")),
 		CPU: field(read("/proc/cpuinfo"), "model name"), Cores: runtime.NumCPU(),
 		Go: runtime.Version(), Versions: make(map[string]string), Load: [2]string{Load()},
 	}
@@ -109,4 +109,10 @@ func (m *Machine) write(w io.Writer) {
 		add("load average, before and after", m.Load[0]+", "+m.Load[1])
 	}
 	writeTable(w, table, false)
+}
+
+// release is the version of a kernel without what its builder has put behind.
+func release(s string) string {
+	version, _, _ := strings.Cut(strings.TrimSpace(s), "-")
+	return version
 }
