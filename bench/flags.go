@@ -17,7 +17,7 @@ type flags struct {
 	list, report bool
 }
 
-const usage = `go run . measures everything, which takes about a quarter of an hour, and writes
+const usage = `go run . measures everything, which takes some twenty minutes, and writes
 a report into results.
 
 	go run . -run receive/ -rounds 1 -time 200ms     # a glance at one suite

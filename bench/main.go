@@ -1,7 +1,7 @@
 // Bench measures this library against a bare loop, against what one would take
 // instead, and against itself as things grow:
 //
-//	go run .            # all, about a quarter of an hour
+//	go run .            # all, some twenty minutes
 //	go run . -h         # how to run a part, and to profile it
 //
 // It writes a report with tables and plots into results.

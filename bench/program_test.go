@@ -151,7 +151,7 @@ func TestProgramRefuses(t *testing.T) {
 		{"-rounds 0", "-rounds", 1},
 		{"-time 0s", "-time", 1},
 		{"-nonsense", "-nonsense", 2},
-		{"-h", "a quarter of an hour", 0},
+		{"-h", "twenty minutes", 0},
 	} {
 		out, said, code := program(t, strings.Fields(test.args)...)
 		if code != test.code || !strings.Contains(said, test.want) || out != "" {

@@ -31,10 +31,8 @@ func FuzzDecoderByHand(f *testing.F) {
 		if !decodeTrade(data, &got) {
 			return
 		}
-		rest, err := cbor.UnmarshalFirst(data, &want)
-		if err != nil {
-			// It does not look for invalid UTF-8 and fields that come twice.
-			t.Skip(rest)
+		if _, err := cbor.UnmarshalFirst(data, &want); err != nil {
+			return // it does not look for invalid UTF-8 and fields that come twice
 		}
 		if got != want && got.Price == got.Price {
 			t.Errorf("%x: %+v, want %+v", data, got, want)
