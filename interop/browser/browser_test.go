@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -19,6 +18,7 @@ import (
 	"github.com/rivet-go/rivet/actor"
 	"github.com/rivet-go/rivet/actor/local"
 	"github.com/rivet-go/rivet/codec"
+	"github.com/rivet-go/rivet/interop/browser/chromium"
 	"github.com/rivet-go/rivet/interop/fixture"
 )
 
@@ -29,7 +29,7 @@ import (
 // streams the body of such a call, which Chromium does over HTTP/2 alone, hence
 // over https alone, whatever the server: net::ERR_ALPN_NEGOTIATION_FAILED.
 func TestPageOfAnotherOrigin(t *testing.T) {
-	browser := chromium(t)
+	browser := chromium.Start(t)
 	script, err := fixture.Bundle(t.Context(), "testdata/page.mjs")
 	if errors.Is(err, fixture.ErrUnavailable) && !fixture.Required() {
 		t.Skip(err)
@@ -142,36 +142,11 @@ func site(t *testing.T, script []byte) string {
 	return server.URL
 }
 
-// open opens a tab with the page at an origin. What the page logs is the test's
-// log.
+// open opens a tab with the page at an origin.
 func open(t *testing.T, browser context.Context, origin string) context.Context {
 	t.Helper()
-	tab, leave := chromedp.NewContext(browser)
-	if err := chromedp.Do(tab); err != nil {
-		leave()
-		t.Fatal(err)
-	}
-	messages := chromedp.Console(tab)
-	var logging sync.WaitGroup
-	logging.Go(func() {
-		for m, err := range messages {
-			if err != nil {
-				return // the tab is closed
-			}
-			t.Logf("%s: %v", origin, m)
-		}
-	})
-	t.Cleanup(func() {
-		leave()
-		logging.Wait()
-	})
-	ctx, cancel := context.WithTimeout(tab, patience)
-	defer cancel()
-	err := chromedp.Do(ctx, chromedp.Navigate(origin),
-		chromedp.Poll[chromedp.Void]("typeof window.play === 'function'", chromedp.WithPollingTimeout(0)))
-	if err != nil {
-		t.Fatalf("the page does not load: %v", err)
-	}
+	tab := chromium.Open(t, browser, origin, nil)
+	chromium.Wait(t, tab, "the page's script does not load", "typeof window.play === 'function'")
 	return tab
 }
 
@@ -182,7 +157,7 @@ func play(t *testing.T, tab context.Context, scenario map[string]any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(tab, patience)
+	ctx, cancel := context.WithTimeout(tab, chromium.Patience)
 	defer cancel()
 	script := fmt.Sprintf("play(%s).then(JSON.stringify)", arg)
 	seen, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))

@@ -1,0 +1,379 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/rivet-go/rivet"
+	"github.com/rivet-go/rivet/actor"
+	"github.com/rivet-go/rivet/actor/local"
+	"github.com/rivet-go/rivet/conn"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serve runs the program until stop is called, or the test ends.
+func serve(t *testing.T, store actor.Option) (base string, stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, l, store) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	}
+	t.Cleanup(stop)
+	return "http://" + l.Addr().String(), stop
+}
+
+// browser is what a page does, without a page.
+type browser struct {
+	t     *testing.T
+	base  string
+	lines *bufio.Scanner
+}
+
+func open(t *testing.T, base string) *browser {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or nothing comes
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/news", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	if kind := resp.Header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Fatalf("the news are %q", kind)
+	}
+	return &browser{t: t, base: base, lines: bufio.NewScanner(resp.Body)}
+}
+
+// until reads news of a kind until what they say is so.
+func until[T any](b *browser, kind string, so func(T) bool) (v T) {
+	b.t.Helper()
+	of := ""
+	for b.lines.Scan() {
+		if name, ok := strings.CutPrefix(b.lines.Text(), "event: "); ok {
+			of = name
+		}
+		data, ok := strings.CutPrefix(b.lines.Text(), "data: ")
+		if !ok || of != kind {
+			continue
+		}
+		v = *new(T)
+		if err := json.Unmarshal([]byte(data), &v); err != nil {
+			b.t.Fatalf("%s: %v", kind, err)
+		}
+		if so(v) {
+			return v
+		}
+	}
+	b.t.Fatalf("no %s is as it should be; the last is %+v; %v", kind, v, b.lines.Err())
+	return v
+}
+
+// press does what a button does, and returns the status.
+func press(t *testing.T, base, action string, values ...string) int {
+	t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(values); i += 2 {
+		form.Set(values[i], values[i+1])
+	}
+	resp, err := http.PostForm(base+action, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode
+}
+
+func ok(t *testing.T, status int) {
+	t.Helper()
+	if status != http.StatusNoContent {
+		t.Errorf("status %d, want 204", status)
+	}
+}
+
+const machines = 48
+
+func TestAllMachinesAreSeen(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	b := open(t, base)
+	until(b, "hello", func(h hello) bool { return len(h.Machines) == machines && h.Started > 0 })
+	until(b, "states", func(s states) bool {
+		up := 0
+		for _, l := range s.Lines {
+			if l.Status == conn.Connected.String() && l.Rate == 10 {
+				up++
+			}
+		}
+		return up == machines
+	})
+	seen := make(map[int]bool)
+	until(b, "picture", func(p picture) bool {
+		for i, g := range p.Machines {
+			if g.Missed > 0 {
+				t.Errorf("%d readings of machine %d are missing", g.Missed, i)
+			}
+			if g.Up && g.Count > 0 && g.Celsius > 0 {
+				seen[i] = true
+			}
+		}
+		return len(seen) == machines && p.P99 >= p.P50 && p.P50 > 0
+	})
+}
+
+func TestCutConnectionComesBackAndTellsWhatIsMissing(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	b := open(t, base)
+	until(b, "picture", func(p picture) bool { return p.Machines[3].Count > 0 })
+	ok(t, press(t, base, "/cut", "machine", "3"))
+	down := until(b, "states", func(s states) bool { return s.Lines[3].Status == conn.Disconnected.String() })
+	if l := down.Lines[3]; !strings.Contains(l.Cause, errPulled.Error()) || l.Attempt < 1 {
+		t.Errorf("down: %+v", l)
+	}
+	back := until(b, "states", func(s states) bool { return s.Lines[3].Gaps > 0 })
+	if l := back.Lines[3]; l.Status != conn.Connected.String() || l.Gaps != 1 || l.Cause != "" {
+		t.Errorf("back: %+v", l)
+	}
+	until(b, "picture", func(p picture) bool { return p.Machines[3].Missed > 0 && p.Machines[3].Up })
+	second := open(t, base) // which is told what was
+	for _, kind := range []string{"lost", "back", "gap"} {
+		until(second, "entry", func(e entry) bool { return e.Kind == kind && e.Who == "A oven 1" })
+	}
+}
+
+func TestRateReachesTheMachineAndAllWhoWatch(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	first, second := open(t, base), open(t, base)
+	known := func(rate, of int) func(states) bool {
+		return func(s states) bool {
+			n := 0
+			for _, l := range s.Lines {
+				if l.Rate == rate {
+					n++
+				}
+			}
+			return n == of
+		}
+	}
+	until(first, "states", known(10, machines)) // or a view begins with the new rate
+	ok(t, press(t, base, "/rate", "hall", "C", "rate", "100"))
+	for _, b := range []*browser{first, second} {
+		until(b, "states", known(100, machines/4))
+	}
+	until(first, "picture", func(p picture) bool { return p.Events > 12*100/4 })
+	// What happens to many at once is told once.
+	until(second, "entry", func(e entry) bool {
+		return e.Kind == "setup" && strings.HasSuffix(e.Who, " machines") && e.What == "now 100 readings a second"
+	})
+}
+
+// A client that is no part of the program sees the same machines.
+func TestOtherClients(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	client, err := rivet.NewClient(rivet.WithEndpoint(base + "/api/rivet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	oven := client.Get("machine", rivet.Key{"A", "oven 1"})
+	b := open(t, base)
+	until(b, "picture", func(p picture) bool { return p.Machines[3].Count > 0 })
+	if _, err := SetRate.Call(t.Context(), oven, maxRate+1); !rivet.IsCode(err, "no_such_rate") {
+		t.Errorf("a rate that is too high: %v", err)
+	}
+	if _, err := SetRate.Call(t.Context(), oven, 50); err != nil {
+		t.Fatal(err)
+	}
+	until(b, "states", func(s states) bool { return s.Lines[3].Rate == 50 })
+	c := oven.Connect(t.Context())
+	defer c.Close()
+	if r, err := Measured.Once(t.Context(), c); err != nil || r.N == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestStalledConsumersDoAsTheirPolicySays(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	b := open(t, base)
+	ok(t, press(t, base, "/rate", "machine", "tester", "rate", "1000"))
+	policies := []string{"DropOldest", "DropNewest", "Latest", "Block", "Fail"}
+	for _, p := range policies {
+		ok(t, press(t, base, "/stall", "consumer", p, "stalled", "true"))
+	}
+	full := func(c consumerState) bool { return c.Depth >= c.Buffer }
+	until(b, "states", func(s states) bool {
+		c := s.Consumers
+		return s.Tester == 1000 && full(c[0]) && c[0].Dropped > 0 && full(c[1]) && c[1].Dropped > 0 &&
+			!full(c[2]) && c[2].Dropped > 0 && full(c[3]) && c[3].Dropped == 0
+	})
+	for _, p := range policies {
+		ok(t, press(t, base, "/stall", "consumer", p, "stalled", "false"))
+	}
+	until(b, "states", func(s states) bool {
+		c := s.Consumers
+		return strings.Contains(c[0].Told, "dropped") && c[2].Told == "" && c[3].Told == "" && c[3].Dropped == 0 &&
+			c[4].Ends == 1 && strings.Contains(c[4].Told, "loop ended") && c[4].Last > 0
+	})
+}
+
+func TestStalledFanInDropsAndSaysHowMuch(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	b := open(t, base)
+	until(b, "picture", func(p picture) bool { return p.Machines[0].Count > 0 })
+	ok(t, press(t, base, "/rate", "machine", "0", "rate", "1000"))
+	ok(t, press(t, base, "/stall", "stalled", "true"))
+	until(b, "states", func(s states) bool { return s.Stalled && s.Lines[0].Dropped > 0 })
+	ok(t, press(t, base, "/stall", "stalled", "false"))
+	until(b, "picture", func(p picture) bool { return p.Machines[0].Missed > 0 })
+}
+
+func TestMachinesRememberTheirSetup(t *testing.T) {
+	store := local.Dir(t.TempDir())
+	base, stop := serve(t, store)
+	b := open(t, base)
+	first := until(b, "hello", func(hello) bool { return true })
+	ok(t, press(t, base, "/rate", "machine", "9", "rate", "100"))
+	until(b, "states", func(s states) bool { return s.Lines[9].Rate == 100 })
+	stop()
+
+	base, _ = serve(t, store)
+	b = open(t, base)
+	if again := until(b, "hello", func(hello) bool { return true }); again.Started <= first.Started {
+		t.Error("a new run of the program cannot be told from the one before")
+	}
+	until(b, "states", func(s states) bool { return s.Lines[9].Rate == 100 && s.Lines[8].Rate == 10 })
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	for _, test := range []struct {
+		action string
+		values []string
+		want   int
+	}{
+		{"/cut", []string{"machine", "48"}, http.StatusNotFound},
+		{"/cut", []string{"machine", "-1"}, http.StatusNotFound},
+		{"/cut", []string{"machine", "x"}, http.StatusNotFound},
+		{"/cut", []string{"hall", "E"}, http.StatusNotFound},
+		{"/rate", []string{"machine", "1", "rate", "7"}, http.StatusBadRequest},
+		{"/rate", []string{"machine", "1"}, http.StatusBadRequest},
+		{"/stall", []string{"stalled", "perhaps"}, http.StatusBadRequest},
+		{"/stall", []string{"stalled", "true", "consumer", "nobody"}, http.StatusNotFound},
+		{"/nothing", nil, http.StatusMethodNotAllowed},
+	} {
+		if got := press(t, base, test.action, test.values...); got != test.want {
+			t.Errorf("%s %v: %d, want %d", test.action, test.values, got, test.want)
+		}
+	}
+
+	// A page of somebody else's must not press buttons.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/cut", strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusForbidden {
+		t.Errorf("another page: %d", resp.StatusCode)
+	}
+}
+
+func TestPage(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	for path, kind := range map[string]string{"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript"} {
+		resp, err := http.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), kind) {
+			t.Errorf("%s: %d %q, %v", path, resp.StatusCode, resp.Header.Get("Content-Type"), err)
+		}
+		if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'self'") {
+			t.Errorf("%s may load from anywhere: %q", path, policy)
+		}
+		if strings.Contains(strings.ReplaceAll(string(text), "http://www.w3.org/2000/svg", ""), "http") && path != "/page.js" {
+			t.Errorf("%s names another host", path)
+		}
+	}
+}
+
+func TestBrief(t *testing.T) {
+	one := func(kind, who string) entry { return entry{Kind: kind, Who: who, What: "it happened", Detail: "here"} }
+	got := brief([]entry{one("a", "1"), one("b", "2"), one("a", "3"), one("a", "4"), one("b", "5"), one("a", "6"), one("c", "7")})
+	want := []entry{{Kind: "a", Who: "4 machines", What: "it happened"}, one("b", "2"), one("b", "5"), one("c", "7")}
+	if !slices.Equal(got, want) {
+		t.Errorf("\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestPicture(t *testing.T) {
+	lines := []*line{{hall: "A", name: "one"}, {hall: "A", name: "two"}}
+	for _, l := range lines {
+		l.conn = conn.NewClosed(conn.Config{}, io.EOF)
+	}
+	reading := func(name string, n uint64, micros int64) rivet.Sourced[Reading] {
+		at := time.UnixMicro(1_000_000)
+		return rivet.Sourced[Reading]{
+			Info: conn.Info{Key: []string{"A", name}}, At: at,
+			Value: Reading{N: n, At: at.UnixMicro() - micros, Celsius: float64(n)},
+		}
+	}
+	tally := newTally(lines)
+	for i, step := range []struct {
+		window []rivet.Sourced[Reading]
+		want   string
+	}{
+		{nil, `{"machines":[{"count":0,"celsius":0,"micros":0,"missed":0,"up":false},{"count":0,"celsius":0,"micros":0,"missed":0,"up":false}],"events":0,"p50":0,"p99":0}`},
+		{[]rivet.Sourced[Reading]{reading("two", 7, 10), reading("two", 8, 30), reading("one", 1, -5)},
+			`{"machines":[{"count":1,"celsius":1,"micros":0,"missed":0,"up":false},{"count":2,"celsius":8,"micros":20,"missed":0,"up":false}],"events":3,"p50":10,"p99":30}`},
+		{[]rivet.Sourced[Reading]{reading("two", 12, 8), reading("one", 2, 4)},
+			`{"machines":[{"count":1,"celsius":2,"micros":4,"missed":0,"up":false},{"count":1,"celsius":12,"micros":8,"missed":3,"up":false}],"events":2,"p50":8,"p99":8}`},
+		// It has started anew, and forgotten its latest numbers.
+		{[]rivet.Sourced[Reading]{reading("two", 10, 8)},
+			`{"machines":[{"count":0,"celsius":2,"micros":0,"missed":0,"up":false},{"count":1,"celsius":10,"micros":8,"missed":3,"up":false}],"events":1,"p50":8,"p99":8}`},
+	} {
+		got, err := json.Marshal(tally.picture(step.window))
+		if err != nil || string(got) != step.want {
+			t.Errorf("step %s:\n got %s\nwant %s", strconv.Itoa(i), got, step.want)
+		}
+	}
+}
