@@ -22,8 +22,9 @@ func (d *Definition[S]) State(v S) {
 
 // CreateState makes the state of a new actor from the input that its creator
 // gave. Without an input, in is the zero In, and CreateContext.HasInput false.
-// An error is logged, and the actor does not come into being: whoever asked for
-// it is refused, and the next one tries again.
+// An error is logged, and the actor does not start: whoever asked for it is
+// refused, and the next one tries again, with the input of the first. The key
+// stays taken until somebody destroys the actor.
 func CreateState[S, In any](d *Definition[S], f func(c *CreateContext, in In) (S, error)) {
 	create := func(c *CreateContext, input []byte) (stateful, error) {
 		var in In
