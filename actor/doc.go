@@ -66,6 +66,7 @@
 // the one for a single process. Tests run hosts in memory, by rivettest.Serve.
 //
 // docs/hosting.md in the repository is the guide, with everything that is lost
-// and kept in a crash, which hooks guard which route, and what differs from
-// RivetKit; docs/from-rivetkit.md has the snippets of RivetKit's guide in Go.
+// and kept in a crash; docs/hosting-connections.md says which hooks guard which
+// route, and docs/from-rivetkit.md what differs from RivetKit, with the snippets
+// of its guide in Go.
 package actor
