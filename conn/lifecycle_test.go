@@ -482,3 +482,16 @@ func TestSlowCallbackHoldsUpNeitherEventsNorCalls(t *testing.T) {
 		close(release)
 	})
 }
+
+func TestReadySaysWhyItIsNot(t *testing.T) {
+	inBubble(t, func(t *testing.T, gw *rivettest.Gateway) {
+		gw.Script(rivettest.Refuse(100))
+		c := connect(t, config(gw))
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		err := c.Ready(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, c.State().Cause) || c.State().Cause == nil {
+			t.Errorf("Ready: %v, where the cause is %v", err, c.State().Cause)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync"
 	"time"
@@ -110,16 +111,22 @@ func (c *Conn) Statuses(ctx context.Context) iter.Seq[State] {
 	}
 }
 
-// Ready waits until the connection is connected. It returns nil then, ctx's
-// error if that ends first, and Err once the connection is closed.
+// Ready waits until the connection is connected. It returns nil then, and Err
+// once the connection is closed. If ctx ends first, it returns ctx's error, with
+// why the latest attempt failed in one tree.
 func (c *Conn) Ready(ctx context.Context) error {
+	var cause error
 	for s := range c.Statuses(ctx) {
+		cause = s.Cause
 		switch s.Status {
 		case Connected:
 			return nil
 		case Closed:
 			return c.Err()
 		}
+	}
+	if cause != nil {
+		return fmt.Errorf("%w (last failure: %w)", contextError(ctx), cause)
 	}
 	return contextError(ctx)
 }

@@ -257,13 +257,22 @@ func (c *Conn) failStalled(l *link, now time.Time) time.Time {
 	if now.Sub(since) < limit {
 		return since.Add(limit) // another stall than the one that was watched
 	}
+	again := now.Add(limit)
 	c.mu.Lock()
-	calls := c.takeCalls(func(p *pending) bool { return p.state == callSent && now.Sub(p.sentAt) >= limit })
+	calls := c.takeCalls(func(p *pending) bool {
+		if p.state != callSent || now.Sub(p.sentAt) >= limit {
+			return p.state == callSent
+		}
+		if due := p.sentAt.Add(limit); due.Before(again) {
+			again = due
+		}
+		return false
+	})
 	c.mu.Unlock()
 	for _, p := range calls {
 		p.done <- outcome{err: &StalledError{After: now.Sub(since)}, maybe: true}
 	}
-	return now.Add(limit)
+	return again
 }
 
 // goodbye closes the socket in good order: a close frame, then as long as

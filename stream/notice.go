@@ -29,8 +29,9 @@ func (e *LagError) Error() string {
 func (e *LagError) Notice() bool { return true }
 
 // GapError is a notice: the source was down between Down and Up, and events of
-// that time may have been missed. How many, if any, is not known. Gaps with no
-// event between them are told as one.
+// that time may have been missed. How many, if any, is not known. Down is when it
+// was noticed: what was sent shortly before may be missing, too. Gaps with no event
+// between them are told as one.
 type GapError struct {
 	Down, Up time.Time
 	Reason   error // why the source was down; of the last one, if several were merged

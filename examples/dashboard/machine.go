@@ -60,10 +60,10 @@ var Machine = actor.Define("machine", func(d *actor.Definition[memory]) {
 const beat = 50 * time.Millisecond
 
 func measure(c *actor.Context[memory]) error {
+	oven := newOven()
+	last, due := time.Now(), rand.Float64() // before the first beat
 	beats := time.NewTicker(beat)
 	defer beats.Stop()
-	oven := newOven()
-	last, due := time.Now(), rand.Float64()
 	for {
 		var now time.Time
 		select {
