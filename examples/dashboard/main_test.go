@@ -195,7 +195,7 @@ func TestRateReachesTheMachineAndAllWhoWatch(t *testing.T) {
 	}
 	until(first, "picture", func(p picture) bool { return p.Events > 12*100/4 })
 	// What happens to many at once is told once.
-	until(second, "entry", func(e entry) bool {
+	until(open(t, base), "entry", func(e entry) bool {
 		return e.Kind == "setup" && strings.HasSuffix(e.Who, " machines") && e.What == "now 100 readings a second"
 	})
 }
