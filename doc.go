@@ -31,21 +31,31 @@
 //		defer client.Close()
 //		counter := client.GetOrCreate("counter", rivet.Key{"my-counter"}) // no request yet
 //
-//		n, err := Increment.Call(ctx, counter, 5)
+//		n, err := Increment.Call(ctx, counter, 5) // one HTTP request
 //		fmt.Println(n, err)
 //
 //		conn := counter.Connect(ctx) // stays up until it is closed
 //		defer conn.Close()
-//		for n, err := range CountChanged.All(ctx, conn) {
+//		changes := CountChanged.Subscribe(conn)
+//		n, err = Increment.Call(ctx, conn, 1) // one message
+//		fmt.Println(n, err)
+//		for count, err := range changes.All(ctx) {
 //			if stream.IsNotice(err) { // events were dropped or missed: go on
 //				continue
 //			}
 //			if err != nil {
 //				log.Fatal(err)
 //			}
-//			fmt.Println(n)
+//			fmt.Println("event", count)
+//			break // and the subscription is closed
 //		}
 //	}
+//
+// On an actor as package actor has it, in its first example, it prints:
+//
+//	5 <nil>
+//	6 <nil>
+//	event 6
 //
 // # Events
 //

@@ -1,11 +1,15 @@
 package rivet_test
 
 import (
+	"errors"
+	"fmt"
 	"go/ast"
 	"go/doc/comment"
 	"go/parser"
 	"go/token"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -74,53 +78,168 @@ func (*Program) Run(context.Context) {}
 
 // The code in comments of packages and exported names is compiled, too.
 func TestDocComments(t *testing.T) {
-	var fragments, programs []block
+	var fragments []block
 	for _, dir := range commented {
-		for _, b := range commentCode(t, dir) {
-			checkFormat(t, b)
-			if strings.HasPrefix(b.text, "package ") {
-				programs = append(programs, b)
-			} else {
-				fragments = append(fragments, b)
+		for _, file := range parseComments(t, dir) {
+			for _, group := range docComments(file.syntax) {
+				for _, b := range file.code(group) {
+					if b.lang == "go" && !strings.HasPrefix(b.text, "package ") {
+						checkFormat(t, b)
+						fragments = append(fragments, b)
+					}
+				}
 			}
 		}
 	}
-	if len(programs) != 2 || len(fragments) < 10 {
-		t.Errorf("%d programs and %d fragments: comments are not read", len(programs), len(fragments))
+	if len(fragments) < 10 {
+		t.Errorf("%d fragments: comments are not read", len(fragments))
 	}
-	check := newChecker(t)
-	for _, p := range programs {
-		check(t, []block{p})
-	}
-	check(t, append(fragments, block{"commentNames", 1, "go", commentNames}))
+	newChecker(t)(t, append(fragments, block{"commentNames", 1, "go", commentNames}))
 }
 
-// commentCode returns the code in the comments of a package, in which "…"
-// stands for what is left out. Their lines are those where the comment begins.
-func commentCode(t *testing.T, dir string) (code []block) {
+// The comment of every package is in its doc.go, says what the package is for,
+// and then has a complete program, or a test, which does what the comment says.
+func TestPackageComments(t *testing.T) {
+	for _, dir := range commented {
+		t.Run(dir, func(t *testing.T) {
+			t.Parallel()
+			var doc []block
+			for _, file := range parseComments(t, dir) {
+				group := file.syntax.Doc
+				if inDoc := path.Base(file.name) == "doc.go"; inDoc != (group != nil) {
+					t.Errorf("%s: the comment of the package belongs into doc.go, and nowhere else", file.name)
+				}
+				if group == nil {
+					continue
+				}
+				if err := opensWell(file.syntax.Name.Name, group.Text()); err != nil {
+					t.Errorf("%s: %v", file.name, err)
+				}
+				doc = file.code(group)
+			}
+			programs := slices.DeleteFunc(slices.Clone(doc), func(b block) bool {
+				return !strings.HasPrefix(b.text, "package ")
+			})
+			if len(programs) != 1 {
+				t.Fatalf("%d complete programs, want one", len(programs))
+			}
+			b := programs[0]
+			checkFormat(t, b)
+			switch want := answerTo(doc, b); {
+			case strings.Contains(b.text, "actor.Serve("):
+				if !strings.Contains(b.text, "actor.WithLogger(") {
+					t.Fatal("a host that logs nothing does not tell when it is there")
+				}
+				runHost(t, b, doc)
+			case !strings.HasPrefix(b.text, "package main\n"):
+				runTest(t, b)
+			case want == "":
+				t.Error("the comment does not say what the program prints")
+			default:
+				runProgram(t, b, want)
+			}
+		})
+	}
+}
+
+// opensWell tells whether the comment of a package begins with what it is for,
+// and goes on with a program before there is a heading.
+func opensWell(name, text string) error {
+	if !strings.HasPrefix(text, "Package "+name+" ") {
+		return fmt.Errorf("the comment does not begin with Package %s", name)
+	}
+	for i, part := range new(comment.Parser).Parse(text).Content {
+		if c, ok := part.(*comment.Code); ok {
+			if i == 0 || i > 3 || !strings.HasPrefix(c.Text, "package ") {
+				return fmt.Errorf("part %d is code, but not a program after one to three paragraphs", i)
+			}
+			return nil
+		}
+		if _, ok := part.(*comment.Paragraph); !ok {
+			break
+		}
+	}
+	return errors.New("there is no program before the first heading")
+}
+
+// A check that finds nothing is none.
+func TestOpensWell(t *testing.T) {
+	const program = "\tpackage main\n"
+	for text, well := range map[string]bool{
+		"Package x is.\n\n" + program:                       true,
+		"Package x is.\n\nMore.\n\n" + program:              true,
+		"Package y is.\n\n" + program:                       false,
+		"Package x is.\n":                                   false,
+		"Package x is.\n\n# Heading\n\nText.\n\n" + program: false,
+		"Package x is.\n\n\tx()\n\nText.\n\n" + program:     false,
+	} {
+		if err := opensWell("x", text); (err == nil) != well {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// answerTo returns the text that a program prints, as its comment says.
+func answerTo(doc []block, program block) string {
+	if i := slices.Index(doc, program) + 1; i < len(doc) && doc[i].lang == "text" {
+		return doc[i].text
+	}
+	return ""
+}
+
+// commentFile is a file, not of tests, of a package.
+type commentFile struct {
+	name   string
+	fset   *token.FileSet
+	syntax *ast.File
+}
+
+func parseComments(t *testing.T, dir string) (files []commentFile) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range files {
+	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		fset := token.NewFileSet()
-		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		syntax, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, group := range docComments(file) {
-			for _, part := range new(comment.Parser).Parse(group.Text()).Content {
-				c, ok := part.(*comment.Code)
-				if !ok || hasAnyPrefix(c.Text, notGo) {
-					continue
-				}
-				text := strings.NewReplacer("\t…\n", "", "{ … }", "{\n}").Replace(c.Text)
-				code = append(code, block{filepath.ToSlash(name), fset.Position(group.Pos()).Line, "go", text})
+		files = append(files, commentFile{filepath.ToSlash(name), fset, syntax})
+	}
+	return files
+}
+
+// code returns the code in a comment, in which "…" stands for what is left out,
+// as blocks of Go, commands of curl, and, behind a paragraph that ends with
+// "prints:" or "answers:", text. Their lines are those where the comment begins.
+func (f commentFile) code(group *ast.CommentGroup) (code []block) {
+	lang := "go"
+	for _, part := range new(comment.Parser).Parse(group.Text()).Content {
+		switch part := part.(type) {
+		default:
+			lang = "go"
+		case *comment.Paragraph:
+			lang = "go"
+			if last, ok := part.Text[len(part.Text)-1].(comment.Plain); ok && hasAnySuffix(string(last), answers) {
+				lang = "text"
 			}
+		case *comment.Code:
+			switch {
+			case lang == "go" && hasAnyPrefix(part.Text, notGo):
+				continue
+			case lang == "go" && strings.HasPrefix(part.Text, "curl "):
+				lang = "sh"
+			}
+			text := part.Text
+			if lang == "go" {
+				text = strings.NewReplacer("\t…\n", "", "{ … }", "{\n}").Replace(text)
+			}
+			code = append(code, block{f.name, f.fset.Position(group.Pos()).Line, lang, text})
 		}
 	}
 	return code
@@ -154,11 +273,13 @@ func docComments(file *ast.File) (groups []*ast.CommentGroup) {
 	return groups
 }
 
+// answers end the paragraphs before what a program prints.
+var answers = []string{"prints:", "answers:"}
+
+func hasAnySuffix(s string, suffixes []string) bool {
+	return slices.ContainsFunc(suffixes, func(suffix string) bool { return strings.HasSuffix(s, suffix) })
+}
+
 func hasAnyPrefix(s string, prefixes []string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(s, p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }

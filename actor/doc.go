@@ -10,6 +10,7 @@
 //	import (
 //		"context"
 //		"log"
+//		"log/slog"
 //		"os"
 //		"os/signal"
 //
@@ -36,11 +37,21 @@
 //	func main() {
 //		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 //		defer stop()
-//		err := actor.Serve(ctx, actor.Registry{Counter}, local.Dir("./data"))
+//		err := actor.Serve(ctx, actor.Registry{Counter},
+//			local.Dir("./data"), actor.WithLogger(slog.Default()))
 //		if err != nil {
 //			log.Fatal(err)
 //		}
 //	}
+//
+// While it runs, a call by hand is
+//
+//	curl -d '{"args": [5]}' \
+//	  'http://localhost:6420/gateway/counter/action/increment?rvt-namespace=default&rvt-method=getOrCreate&rvt-pool=default&rvt-key=my-counter'
+//
+// which answers:
+//
+//	{"output":5}
 //
 // # Turns
 //

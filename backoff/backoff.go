@@ -1,11 +1,3 @@
-// Package backoff decides how long a connection waits before its next attempt.
-//
-// A [Policy] is shared and makes a [Sequence] for each connection. The
-// library asks the sequence before every attempt but the first, and resets it
-// when a connection has been up for a while: not as soon as it opens, or a
-// server that accepts and then drops would be hammered.
-//
-//	client, err := rivet.NewClient(rivet.WithBackoff(backoff.Exponential(time.Second, time.Minute)))
 package backoff
 
 import (

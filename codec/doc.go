@@ -1,6 +1,51 @@
 // Package codec holds the wire formats of Rivet Actors: the three encodings,
 // the protocol messages in them, the JavaScript values inside the messages,
-// and the errors that servers send.
+// and the errors that servers send. Package rivet uses it for all that is sent
+// and received; a program needs it for types that JSON lacks, for a [Value] that
+// is to stay encoded, and to choose an [Encoding].
+//
+//	package main
+//
+//	import (
+//		"fmt"
+//		"log"
+//
+//		"github.com/rivet-go/rivet/codec"
+//	)
+//
+//	type Upload struct {
+//		Name string            `json:"name"`
+//		Size int64             `json:"size"`
+//		Data []byte            `json:"data"`
+//		Tags codec.Set[string] `json:"tags"`
+//		Meta codec.Value       `json:"meta"` // whatever it is, not decoded
+//	}
+//
+//	func main() {
+//		data, err := codec.Marshal(codec.JSON, map[string]any{
+//			"name": "a.txt", "size": int64(1 << 60), "data": []byte("hi"),
+//			"tags": codec.Set[string]{"new"}, "meta": map[string]int{"pages": 3},
+//		})
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		fmt.Printf("%s\n", data)
+//
+//		var up Upload
+//		if err := codec.Unmarshal(codec.JSON, data, &up); err != nil {
+//			log.Fatal(err)
+//		}
+//		var meta struct{ Pages int }
+//		if err := up.Meta.Decode(&meta); err != nil {
+//			log.Fatal(err)
+//		}
+//		fmt.Println(up.Name, up.Size, up.Data, up.Tags, meta.Pages)
+//	}
+//
+// It prints:
+//
+//	{"data":["$Uint8Array","aGk="],"meta":{"pages":3},"name":"a.txt","size":["$BigInt","1152921504606846976"],"tags":["$Set",["new"]]}
+//	a.txt 1152921504606846976 [104 105] [new] 3
 //
 // # Values
 //

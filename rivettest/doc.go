@@ -6,7 +6,46 @@
 // [Serve] is for tests of actors that are written in Go: it hosts them, in memory.
 // [NewGateway] is for tests of programs that use actors of others.
 //
-// A test of one's own actors:
+// A test of one's own actors, complete:
+//
+//	package counter_test
+//
+//	import (
+//		"context"
+//		"testing"
+//
+//		"github.com/rivet-go/rivet"
+//		"github.com/rivet-go/rivet/actor"
+//		"github.com/rivet-go/rivet/rivettest"
+//	)
+//
+//	const (
+//		Increment    = rivet.Action[int, int]("increment")
+//		CountChanged = rivet.Event[int]("countChanged")
+//	)
+//
+//	type State struct{ Count int }
+//
+//	var Counter = actor.Define("counter", func(d *actor.Definition[State]) {
+//		actor.Handle(d, Increment, func(c *actor.Context[State], by int) (int, error) {
+//			c.State.Count += by
+//			return c.State.Count, actor.Broadcast(c, CountChanged, c.State.Count)
+//		})
+//	})
+//
+//	func TestIncrement(t *testing.T) {
+//		client := rivettest.Serve(t, actor.Registry{Counter}).Client()
+//		conn := client.GetOrCreate("counter", rivet.Key{"mine"}).Connect(t.Context())
+//		n, err := CountChanged.Await(t.Context(), conn, func(ctx context.Context) error {
+//			_, err := Increment.Call(ctx, conn, 5)
+//			return err
+//		})
+//		if n != 5 || err != nil {
+//			t.Fatal(n, err)
+//		}
+//	}
+//
+// A host of Serve has no sockets, so it runs in a bubble of testing/synctest:
 //
 //	func TestReminder(t *testing.T) {
 //		synctest.Test(t, func(t *testing.T) { // an hour takes no time
@@ -73,6 +112,4 @@
 //		gw := rivettest.NewGateway(t, rivettest.InMemory())
 //		…
 //	})
-//
-// A host of Serve has no sockets anyhow.
 package rivettest

@@ -1,7 +1,44 @@
 // Package stream carries events from a producer to a consumer and composes them
 // on the way: a [Stream] to range over, operators, the bounded [Queue] between
 // producer and consumer, policies for a consumer that is too slow, and notices
-// of losses. It knows nothing of Rivet or of networks.
+// of losses. It knows nothing of Rivet or of networks; Stream of an event in
+// package rivet makes one of what an actor sends.
+//
+//	package main
+//
+//	import (
+//		"context"
+//		"fmt"
+//		"log"
+//		"time"
+//
+//		"github.com/rivet-go/rivet/stream"
+//	)
+//
+//	func main() {
+//		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+//		defer cancel()
+//		ticks := stream.Interval(10 * time.Millisecond) // or events: CountChanged.Stream(conn)
+//		even := ticks.Filter(func(n int) bool { return n%2 == 0 })
+//		texts := stream.Map(even, func(n int) string { return fmt.Sprint("tick ", n) })
+//		pairs := stream.Batch(texts, 2, time.Second) // two, or what there is after a second
+//
+//		for pair, err := range pairs.Take(3).All(ctx) { // begins here
+//			if stream.IsNotice(err) {
+//				continue // something was lost; the stream goes on
+//			}
+//			if err != nil {
+//				log.Fatal(err)
+//			}
+//			fmt.Printf("%q\n", pair)
+//		}
+//	}
+//
+// It prints:
+//
+//	["tick 0" "tick 2"]
+//	["tick 4" "tick 6"]
+//	["tick 8" "tick 10"]
 //
 // # Which form to use
 //

@@ -1,9 +1,60 @@
 // Package local hosts actors in one process, with their data in one file or in
-// memory:
+// memory. [Dir] and [Memory] are options of actor.Serve and actor.New:
 //
-//	err := actor.Serve(ctx, registry, local.Dir("./data"))
+//	package main
 //
-// It answers clients as the Rivet Engine does: its API, its gateway, and the
+//	import (
+//		"context"
+//		"fmt"
+//		"log"
+//		"os"
+//
+//		"github.com/rivet-go/rivet"
+//		"github.com/rivet-go/rivet/actor"
+//		"github.com/rivet-go/rivet/actor/local"
+//	)
+//
+//	const Increment = rivet.Action[int, int]("increment")
+//
+//	type State struct{ Count int }
+//
+//	var Counter = actor.Define("counter", func(d *actor.Definition[State]) {
+//		actor.Handle(d, Increment, func(c *actor.Context[State], by int) (int, error) {
+//			c.State.Count += by
+//			return c.State.Count, nil
+//		})
+//	})
+//
+//	// count hosts the actors whose data is in dir for as long as one call takes.
+//	func count(ctx context.Context, dir string) (int, error) {
+//		host, err := actor.New(actor.Registry{Counter}, local.Dir(dir))
+//		if err != nil {
+//			return 0, err
+//		}
+//		n, err := Increment.Call(ctx, host.Client().GetOrCreate("counter", rivet.Key{"visits"}), 1)
+//		if err != nil {
+//			_ = host.Shutdown(ctx)
+//			return 0, err
+//		}
+//		return n, host.Shutdown(ctx)
+//	}
+//
+//	func main() {
+//		dir, err := os.MkdirTemp("", "counter")
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		defer os.RemoveAll(dir)
+//		fmt.Println(count(context.Background(), dir))
+//		fmt.Println(count(context.Background(), dir)) // another host, the same actor
+//	}
+//
+// It prints:
+//
+//	1 <nil>
+//	2 <nil>
+//
+// A host answers clients as the Rivet Engine does: its API, its gateway, and the
 // sockets that stay open while an actor sleeps. There is one namespace and one
 // region, both called "default".
 //

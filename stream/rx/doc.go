@@ -2,7 +2,43 @@
 // [rxgo.Observable], and back.
 //
 // It is for programs that have RxGo already, and for the operators of RxGo that
-// package stream does not have. New code is better off with package stream
+// package stream does not have:
+//
+//	package main
+//
+//	import (
+//		"context"
+//		"fmt"
+//		"log"
+//
+//		"github.com/rivet-go/rivet/stream"
+//		"github.com/rivet-go/rivet/stream/rx"
+//	)
+//
+//	func main() {
+//		counts := stream.From(1, 2, 3, 4, 5) // or events: CountChanged.Stream(conn)
+//		o := rx.Observable(counts).
+//			Map(func(_ context.Context, v any) (any, error) { return v.(int) * 10, nil }).
+//			BufferWithCount(2)
+//
+//		for batch, err := range rx.Stream[[]any](o).All(context.Background()) {
+//			if stream.IsNotice(err) {
+//				continue
+//			}
+//			if err != nil {
+//				log.Fatal(err)
+//			}
+//			fmt.Println(batch)
+//		}
+//	}
+//
+// It prints:
+//
+//	[10 20]
+//	[30 40]
+//	[50]
+//
+// New code is better off with package stream
 // alone, which is typed, needs no goroutine for each operator, and releases
 // what it holds. RxGo is not maintained: its last release is of April 2021. A
 // program that imports this package links testify, a YAML decoder and net/http,
