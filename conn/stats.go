@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -52,7 +54,8 @@ func (c *Conn) Stats() Stats {
 	return s
 }
 
-// Snapshot is what Debug shows. It holds no parameters, tokens or URLs.
+// Snapshot is what Debug shows. It holds no parameters, tokens or URLs, but
+// names and the key of the actor, and what the server says of errors.
 type Snapshot struct {
 	Actor   string
 	Info    Info
@@ -68,6 +71,41 @@ type Snapshot struct {
 type EventSnapshot struct {
 	Name          string
 	Subscriptions int
+}
+
+// String returns the snapshot in some ten lines.
+func (s Snapshot) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %v since %s\n", s.Actor, s.State.Status, s.State.Since.Format(time.RFC3339))
+	if s.Info.ActorID != "" {
+		fmt.Fprintf(&b, "actor %s, connection %s\n", s.Info.ActorID, s.Info.ConnectionID)
+	}
+	if s.Err != nil {
+		fmt.Fprintf(&b, "error: %v\n", s.Err)
+	}
+	n := s.Stats
+	fmt.Fprintf(&b, "links: %d of %d attempts, %d gaps; up for %v\n", n.Links, n.Attempts, n.Gaps, s.Up.Round(time.Microsecond))
+	fmt.Fprintf(&b, "events: %d, and %d that nobody wanted; %d subscriptions, %d on the server\n", n.Events, n.Unwanted, n.Subscriptions, n.Topics)
+	for _, e := range s.Events {
+		fmt.Fprintf(&b, "  %q × %d\n", e.Name, e.Subscriptions)
+	}
+	fmt.Fprintf(&b, "calls: %d queued, %d in flight\n", n.CallsQueued, n.CallsInFlight)
+	fmt.Fprintf(&b, "oddities: %d unexpected, %d malformed, %d callbacks dropped\n", n.Unexpected, n.Malformed, n.CallbacksDropped)
+	b.WriteString("history:\n")
+	for _, h := range s.History {
+		fmt.Fprintf(&b, "  %s %v", h.Since.Format("15:04:05.000"), h.Status)
+		if h.Attempt != 0 {
+			fmt.Fprintf(&b, ", attempt %d", h.Attempt)
+		}
+		if h.Wait != 0 {
+			fmt.Fprintf(&b, ", waits %v", h.Wait.Round(time.Millisecond))
+		}
+		if h.Cause != nil {
+			fmt.Fprintf(&b, ": %v", h.Cause)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // Debug returns a snapshot of the connection for people to read.
