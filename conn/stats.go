@@ -55,7 +55,8 @@ func (c *Conn) Stats() Stats {
 }
 
 // Snapshot is what Debug shows. It holds no parameters, tokens or URLs, but
-// names and the key of the actor, and what the server says of errors.
+// names, the key of the actor, and errors: what a server says, and which host
+// could not be dialled.
 type Snapshot struct {
 	Actor   string
 	Info    Info
