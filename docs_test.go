@@ -1,19 +1,11 @@
 package rivet_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"go/ast"
 	"go/format"
-	"go/importer"
-	"go/parser"
-	"go/token"
-	"go/types"
-	"io"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,25 +14,12 @@ import (
 	"github.com/rivet-go/rivet/rivettest"
 )
 
-// The Go code in README.md and docs is checked: complete programs and tests
-// are run against a gateway of rivettest, programs that host actors answer the curl
-// commands of their document, and fragments are compiled. The
-// fragments of one document are one package, in which declarations are shared;
-// statements find these variables:
-const fragmentParams = "ctx context.Context, client *rivet.Client, counter *rivet.Handle, c *conn.Conn"
-
-// fragmentImports may be used by fragments as they are.
-var fragmentImports = []string{
-	"context", "encoding/json", "errors", "fmt", "io", "iter", "log", "log/slog", "math/rand/v2", "net", "net/http",
-	"net/http/httputil", "os", "os/signal", "slices", "strings", "sync", "testing", "testing/synctest", "time",
-	"github.com/reactivex/rxgo/v2",
-	module, module + "/actor", module + "/actor/local", module + "/backoff", module + "/codec", module + "/conn", module + "/rivettest", module + "/stream",
-	module + "/stream/rx",
-}
+// compileOnly is what Go is fenced as that is type-checked and not run.
+const compileOnly = "go compile"
 
 // languages are what blocks may be fenced as: Go under another name, or under
 // none, would not be checked.
-var languages = []string{"go", "sh", "text", "ts", "tsx"}
+var languages = []string{"go", compileOnly, "sh", "text", "ts", "tsx", "js", "json", "html", "yaml", "dockerfile"}
 
 // block is one fenced block of a document.
 type block struct {
@@ -57,7 +36,12 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check := newChecker(t)
+	check := newPageChecker(t)
+	var pages []*page
+	var programs []func()
+	program := func(b block, run func(*testing.T)) {
+		programs = append(programs, func() { t.Run(b.String(), run) })
+	}
 	for _, doc := range append(docs, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "bench/results/README.md", "bench/streams/README.md") {
 		t.Run(doc, func(t *testing.T) {
 			text, err := os.ReadFile(doc)
@@ -71,51 +55,39 @@ func TestDocs(t *testing.T) {
 			}
 			var fragments []block
 			for i, b := range blocks {
-				if b.lang == "go" {
-					checkFormat(t, b)
+				if b.lang != "go" && b.lang != compileOnly {
+					continue
 				}
+				checkFormat(t, b)
 				switch {
-				case b.lang != "go":
+				case b.lang == compileOnly && strings.HasPrefix(b.text, "package "):
+					check(t, []block{b})
+				case b.lang == compileOnly:
+					fragments = append(fragments, b)
 				case strings.HasPrefix(b.text, "package main\n") && strings.Contains(b.text, "actor.Serve("):
-					t.Run(fmt.Sprintf("line %d", b.line), func(t *testing.T) { runHost(t, b, blocks) })
+					program(b, func(t *testing.T) { runHost(t, b, blocks) })
 				case strings.HasPrefix(b.text, "package main\n"):
 					want := ""
 					if i+1 < len(blocks) && blocks[i+1].lang == "text" {
 						want = blocks[i+1].text
 					}
-					t.Run(fmt.Sprintf("line %d", b.line), func(t *testing.T) { runProgram(t, b, want) })
+					program(b, func(t *testing.T) { runProgram(t, b, want) })
 				case strings.HasPrefix(b.text, "package "):
-					t.Run(fmt.Sprintf("line %d", b.line), func(t *testing.T) { runTest(t, b) })
+					program(b, func(t *testing.T) { runTest(t, b) })
 				default:
 					fragments = append(fragments, b)
 				}
 			}
-			check(t, fragments)
-		})
-	}
-}
-
-// A check that finds nothing wrong with wrong code is none.
-func TestDocsCheckFindsMistakes(t *testing.T) {
-	check := newChecker(t)
-	for name, test := range map[string]struct{ text, want string }{
-		"unknown name":      {"_ = rivet.NoSuchThing", "x.md:7:"},
-		"wrong type":        {"n, err := increment.Call(ctx, counter, \"one\")", "x.md:7:"},
-		"wrong declaration": {"var a, b int = 1", "x.md:7:"},
-		"syntax":            {"if {", "x.md:7:"},
-		"second line":       {"if true {\n\tundefined()\n}", "x.md:8:"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			rec := &findings{TB: t}
-			check(rec, []block{
-				{"x.md", 3, "go", "const increment = rivet.Action[int, int](\"increment\")\n"},
-				{"x.md", 7, "go", test.text + "\n"},
-			})
-			if len(rec.errors) != 1 || !strings.Contains(rec.errors[0], test.want) {
-				t.Errorf("reported %q, want one error at %s", rec.errors, test.want)
+			if p := check(t, fragments); p != nil {
+				pages = append(pages, p)
 			}
 		})
 	}
+	wait := startPages(t, pages)
+	for _, run := range programs {
+		run()
+	}
+	wait()
 }
 
 func TestFencedBlocks(t *testing.T) {
@@ -126,6 +98,7 @@ func TestFencedBlocks(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"```golang\n```\n":   "x.md:1: ",
+		"```go run\n```\n":   "x.md:1: ",
 		"\n```\ncode\n```\n": "x.md:2: ",
 		"```go\n":            "not closed",
 	} {
@@ -134,15 +107,6 @@ func TestFencedBlocks(t *testing.T) {
 		}
 	}
 }
-
-type findings struct {
-	testing.TB
-	errors []string
-}
-
-func (r *findings) Helper()                   {}
-func (r *findings) Errorf(f string, a ...any) { r.errors = append(r.errors, fmt.Sprintf(f, a...)) }
-func (r *findings) Error(a ...any)            { r.errors = append(r.errors, fmt.Sprint(a...)) }
 
 // fencedBlocks returns the blocks between ``` lines.
 func fencedBlocks(doc, text string) (blocks []block, err error) {
@@ -166,50 +130,6 @@ func fencedBlocks(doc, text string) (blocks []block, err error) {
 	return blocks, nil
 }
 
-// newChecker returns a function that type-checks fragments.
-func newChecker(t *testing.T) func(testing.TB, []block) {
-	t.Helper()
-	// Compiled packages, as the go command has just built them for this test.
-	args := append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}={{.Export}}"}, fragmentImports...)
-	cmd := exec.CommandContext(t.Context(), "go", args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %v\n%s", cmd, err, stderr.String())
-	}
-	export := make(map[string]string)
-	for line := range strings.Lines(string(out)) {
-		name, file, _ := strings.Cut(strings.TrimSpace(line), "=")
-		export[name] = file
-	}
-	return func(t testing.TB, blocks []block) {
-		t.Helper()
-		fset := token.NewFileSet()
-		var files []*ast.File
-		for _, b := range blocks {
-			file, err := parseFragment(fset, b)
-			if err != nil {
-				t.Errorf("%v", err)
-				continue
-			}
-			files = append(files, file)
-		}
-		config := types.Config{
-			Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
-				return os.Open(export[path])
-			}),
-			Error: func(err error) {
-				// Soft errors are variables and imports that are not used.
-				if e, ok := err.(types.Error); !ok || !e.Soft {
-					t.Errorf("%v", err)
-				}
-			},
-		}
-		_, _ = config.Check("docs", fset, files, nil)
-	}
-}
-
 // checkFormat compares a block with what gofmt makes of it.
 func checkFormat(t *testing.T, b block) {
 	t.Helper()
@@ -224,30 +144,6 @@ func checkFormat(t *testing.T, b block) {
 			return
 		}
 	}
-}
-
-// parseFragment parses declarations, or statements as the body of a function,
-// such that positions are those in the document.
-func parseFragment(fset *token.FileSet, b block) (*ast.File, error) {
-	var head strings.Builder
-	head.WriteString("package docs\n")
-	for _, p := range fragmentImports {
-		name := path.Base(p)
-		if name == "v2" {
-			name = path.Base(path.Dir(p))
-		}
-		fmt.Fprintf(&head, "import %s %q\n", name, p)
-	}
-	line := fmt.Sprintf("//line %v\n", b)
-	if strings.HasPrefix(b.text, "package ") {
-		return parser.ParseFile(fset, "", line+b.text, parser.SkipObjectResolution)
-	}
-	file, err := parser.ParseFile(fset, "", head.String()+line+b.text, parser.SkipObjectResolution)
-	if err == nil {
-		return file, nil
-	}
-	body := fmt.Sprintf("func _(%s) error {\n{\n%s%s\n}\nreturn nil\n}\n", fragmentParams, line, b.text)
-	return parser.ParseFile(fset, "", head.String()+body, parser.SkipObjectResolution)
 }
 
 // runProgram runs a complete program on a gateway with a counter.
@@ -278,18 +174,24 @@ func runTest(t *testing.T, b block) {
 	}
 }
 
-// write writes a block to a folder of this module that no pattern matches.
+// write writes a block to a folder of its own.
 func write(t *testing.T, b block, name string) (dir string) {
-	dir, err := os.MkdirTemp(".", ".docs-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir = tempFolder(t)
 	text := fmt.Sprintf("//line %v\n%s", b, b.text)
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// tempFolder makes a folder of this module that no pattern matches.
+func tempFolder(t testing.TB) (dir string) {
+	dir, err := os.MkdirTemp(".", ".docs-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Base(dir)
 }
 
 // checkLinks finds links to files and headings that are not there.

@@ -26,6 +26,7 @@ var uses = map[string][]string{
 	"internal/bare":           {},
 	"internal/gateway":        {},
 	"internal/pipe":           {},
+	"internal/testdocs":       {"", "actor", "actor/local", "codec", "conn"},
 	"internal/testgoroutines": {},
 	"internal/testlock":       {},
 	"internal/typed":          {},
