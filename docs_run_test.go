@@ -3,6 +3,7 @@ package rivet_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"go/types"
 	"os"
@@ -16,30 +17,10 @@ import (
 )
 
 // startPages runs the fragments of pages, each page in a process of its own and all
-// of them at a time. The folder has one package a page, and one program of them.
-// The function that it returns waits, and reports what is wrong.
+// of them at a time. The function that it returns waits, and reports what is wrong.
 func startPages(t testing.TB, pages []*page, flags ...string) (wait func()) {
 	t.Helper()
-	dir := tempFolder(t)
-	var imports strings.Builder
-	for i, p := range pages {
-		name := fmt.Sprintf("page%d", i)
-		if err := p.write(filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&imports, "import _ \"%s/%s/%s\"\n", module, dir, name)
-	}
-	main := fmt.Sprintf("package main\n\nimport \"%s/internal/testdocs\"\n%s\nfunc main() { testdocs.Main() }\n", module, &imports)
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(main), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(t.TempDir(), "program")
-	t0 := time.Now()
-	// Without what only debuggers need, it is linked in half the time.
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-w", "-o", program, "./"+dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, regexp.MustCompile(regexp.QuoteMeta(dir)+`/page\d+/`).ReplaceAll(out, nil))
-	}
-	fmt.Println("BUILD", time.Since(t0))
+	program := buildPages(t, pages)
 	found := make([]string, len(pages))
 	var running sync.WaitGroup
 	for i, p := range pages {
@@ -55,6 +36,55 @@ func startPages(t testing.TB, pages []*page, flags ...string) (wait func()) {
 			}
 		}
 	}
+}
+
+// buildPages builds a program of pages, a package each. To the go command they are
+// in a folder of this module, of which nothing is on disk: its name is the same
+// each time, so that pages that have not changed are in the cache.
+func buildPages(t testing.TB, pages []*page) (program string) {
+	t.Helper()
+	const folder = ".docs-pages"
+	temp := t.TempDir()
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := make(map[string]string)
+	add := func(name, text string) {
+		file := filepath.Join(temp, fmt.Sprint(len(overlay), ".go"))
+		overlay[filepath.Join(root, folder, name)] = file
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var imports strings.Builder
+	for _, p := range pages {
+		name := strings.NewReplacer("/", "_", ".", "_").Replace(p.doc)
+		files, err := p.files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, text := range files {
+			add(filepath.Join(name, file), text)
+		}
+		fmt.Fprintf(&imports, "import _ \"%s/%s/%s\"\n", module, folder, name)
+	}
+	add("main.go", fmt.Sprintf("package main\n\nimport \"%s/internal/testdocs\"\n%s\nfunc main() { testdocs.Main() }\n", module, &imports))
+	list, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(temp, "overlay.json"), list, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	program = filepath.Join(temp, "program")
+	// Without inlining, and what only debuggers need, it is built in half the time.
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(temp, "overlay.json"), "-ldflags=-w",
+		"-gcflags="+module+"/"+folder+"/...=-l -dwarf=false", "-o", program, "./"+folder)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, regexp.MustCompile(regexp.QuoteMeta(folder)+`/\w+/`).ReplaceAll(out, nil))
+	}
+	return program
 }
 
 // run runs a page and returns what was wrong, with what the program has printed.
@@ -88,11 +118,9 @@ func (p *page) run(ctx context.Context, program, folder string, flags []string) 
 // runs reports whether a fragment is called.
 func (f *fragment) runs() bool { return f.statements && f.lang != compileOnly }
 
-// write writes the package of a page.
-func (p *page) write(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
-	}
+// files are the files of the package of a page.
+func (p *page) files() (map[string]string, error) {
+	files := make(map[string]string)
 	var list strings.Builder
 	fmt.Fprintf(&list, "package docs\n\nimport (\n\t\"%s/actor\"\n\t\"%s/internal/testdocs\"\n)\n\n", module, module)
 	fmt.Fprintf(&list, "func init() {\n\tp := testdocs.Page{Doc: %q}\n", p.doc)
@@ -110,18 +138,17 @@ func (p *page) write(dir string) error {
 	}
 	for _, f := range p.fragments {
 		text, err := p.source(f)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("line%d.go", f.line)), []byte(text), 0o644)
-		}
 		if err != nil {
-			return err
+			return nil, err
 		}
+		files[fmt.Sprintf("line%d.go", f.line)] = text
 		if f.runs() {
 			fmt.Fprintf(&list, "\tp.Snippets = append(p.Snippets, testdocs.Snippet{Line: %d, Run: %s})\n", f.line, f.function())
 		}
 	}
 	list.WriteString("\ttestdocs.Add(p)\n}\n")
-	return os.WriteFile(filepath.Join(dir, "page.go"), []byte(list.String()), 0o644)
+	files["page.go"] = list.String()
+	return files, nil
 }
 
 // declared returns what the fragments of a page declare, in the page's order.
