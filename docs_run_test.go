@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	_ "github.com/rivet-go/rivet/internal/testdocs" // so that this test is not cached when that changes
 )
 
 // startPages runs the fragments of pages, each page in a process of its own and all

@@ -14,6 +14,39 @@ import (
 	"github.com/rivet-go/rivet/rivettest"
 )
 
+// How the Go code in README.md and docs is checked, for who writes a page.
+//
+// A block that begins with "package main" is run, on a gateway of rivettest with a
+// counter; what it prints is compared with the text block behind it. If it calls
+// actor.Serve, it has to answer the curl commands of its page instead. A block that
+// begins with another package is run as a test. All other blocks are fragments.
+//
+// The fragments of a page are one package, in which they find the imports of
+// fragmentImports. Those made of declarations are its files; those made of
+// statements are bodies of functions that return an error, with the parameters of
+// fragmentParams. First all of it is type-checked; a variable that is not used is
+// no mistake. Then the page runs, in a process and a folder of its own:
+//
+//   - Each actor that it declares, as a variable made by actor.Define or as a function
+//     that Define takes, is created by a key of two parts, without an input. A
+//     warning of the host is a mistake.
+//   - Its statements are run one fragment after the other. Each has a client of its
+//     own, which finds a host without being told, at RIVET_ENDPOINT; a counter; a
+//     connection to that; and a context that ends after 2 s. It has to return within
+//     10 s after that, nil or, then, the error of the context. An error is returned
+//     for it at once if it assigns one that nothing looks at.
+//   - Its functions that are tests are run.
+//
+// The host has the variables that the page declares, and the actors of
+// internal/testdocs/fixtures.go for names that the page does not define; "counter" is
+// always the fixture. These emit every event that they know several times a second
+// while somebody is connected, and refuse connections with a token "expired".
+// actor.Serve listens on a free port in snippets.
+//
+// What cannot run, as it needs the world or never ends, is fenced as "go compile": it
+// is type-checked, and its declarations are there for the rest of the page, but
+// nothing of it is run.
+
 // compileOnly is what Go is fenced as that is type-checked and not run.
 const compileOnly = "go compile"
 
