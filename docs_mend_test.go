@@ -135,7 +135,7 @@ func (m *mender) useVariables(f *fragment) error {
 	ast.PreorderStack(f.file, nil, func(n ast.Node, stack []ast.Node) bool {
 		id, _ := n.(*ast.Ident)
 		obj, ok := m.info.Defs[id].(*types.Var)
-		if ok && m.unused[id.Pos()] && !m.handled[obj] && !m.useBehind(stack, obj) {
+		if ok && m.unused[id.Pos()] && !m.handled[obj] && !m.useBehind(stack, obj, f.statements) {
 			err = fmt.Errorf("%v: %s is not used", m.fset.Position(id.Pos()), id.Name)
 		}
 		return true
@@ -144,9 +144,10 @@ func (m *mender) useVariables(f *fragment) error {
 }
 
 // useBehind uses a variable where its declaration, the last of stack, is in force.
-func (m *mender) useBehind(stack []ast.Node, obj types.Object) bool {
+// Functions of the page's own may return something else than an error.
+func (m *mender) useBehind(stack []ast.Node, obj types.Object, statements bool) bool {
 	text := m.use(obj)
-	if slices.ContainsFunc(stack, func(n ast.Node) bool { _, ok := n.(*ast.FuncLit); return ok }) {
+	if !statements || slices.ContainsFunc(stack, func(n ast.Node) bool { _, ok := n.(*ast.FuncLit); return ok }) {
 		text = "_ = " + obj.Name()
 	}
 	for i, n := range slices.Backward(stack) {
@@ -209,6 +210,7 @@ func TestDocsMending(t *testing.T) {
 		"select {\ncase n := <-ctx.Done():\ndefault:\n}":               "select {\ncase n := <-ctx.Done():_ = n; \ndefault:\n}",
 		"switch {\ndefault:\n\terr := ctx.Err()\n}":                    "switch {\ndefault:\n\terr := ctx.Err(); " + returns + "\n}",
 		"f := func() error {\n\terr := ctx.Err()\n\treturn nil\n}":     "f := func() error {\n\terr := ctx.Err(); _ = err\n\treturn nil\n}; _ = f",
+		"func f(ctx context.Context) {\n\terr := ctx.Err()\n}":         "func f(ctx context.Context) {\n\terr := ctx.Err(); _ = err\n}",
 	} {
 		p := check(t, []block{{"x.md", 7, "go", in + "\n"}})
 		if p == nil {
@@ -217,6 +219,7 @@ func TestDocsMending(t *testing.T) {
 		text, err := p.source(p.fragments[0])
 		_, text, _ = strings.Cut(text, "//line x.md:7\n")
 		text, _, _ = strings.Cut(text, "\n\n}\nreturn nil")
+		text = strings.TrimSuffix(text, "\n")
 		if err != nil || text != want {
 			t.Errorf("%q becomes\n%q, %v\nwant\n%q", in, text, err, want)
 		}

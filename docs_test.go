@@ -35,7 +35,7 @@ import (
 //     connection to that; and a context that ends after 2 s. It has to return within
 //     10 s after that, nil or, then, the error of the context. An error is returned
 //     for it at once if it assigns one that nothing looks at.
-//   - Its functions that are tests are run.
+//   - Its functions that are tests are run. Others are if something calls them.
 //
 // The host has the variables that the page declares, and the actors of
 // internal/testdocs/fixtures.go for names that the page does not define; "counter" is

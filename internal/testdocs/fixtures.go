@@ -83,7 +83,10 @@ func fixture(d *actor.Definition[memory]) {
 	})
 	d.OnWebSocket(func(c *actor.Context[memory], ws *actor.WebSocket) error {
 		for m, err := range ws.Messages(c) {
-			if err := errors.Join(err, ws.Send(c, m)); err != nil {
+			if err != nil {
+				return err
+			}
+			if err := ws.Send(c, m); err != nil {
 				return err
 			}
 		}
@@ -105,9 +108,9 @@ func fixture(d *actor.Definition[memory]) {
 	})
 }
 
-// tick is what happens every 50 ms.
+// tick is what happens every 50 ms while somebody is connected.
 func tick(c *actor.Context[memory], i int) error {
-	for range c.Conns() {
+	for range c.Conns() { // there is one
 		n := 0
 		err := c.Update(func(m *memory) {
 			m.Count += 10
