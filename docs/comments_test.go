@@ -1,4 +1,4 @@
-package rivet_test
+package docs_test
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"go/doc/comment"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -196,7 +196,7 @@ type commentFile struct {
 
 func parseComments(t *testing.T, dir string) (files []commentFile) {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	names, err := fs.Glob(repository, path.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,12 +204,16 @@ func parseComments(t *testing.T, dir string) (files []commentFile) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		fset := token.NewFileSet()
-		syntax, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		text, err := fs.ReadFile(repository, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		files = append(files, commentFile{filepath.ToSlash(name), fset, syntax})
+		fset := token.NewFileSet()
+		syntax, err := parser.ParseFile(fset, name, text, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, commentFile{name, fset, syntax})
 	}
 	return files
 }

@@ -1,18 +1,15 @@
-package rivet_test
+package docs_test
 
 import (
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
-
-const module = "github.com/rivet-go/rivet"
 
 // uses says which of our packages each one imports, "" being the root. The
 // packages in internal/test… are for tests.
@@ -26,7 +23,6 @@ var uses = map[string][]string{
 	"internal/bare":           {},
 	"internal/gateway":        {},
 	"internal/pipe":           {},
-	"internal/testdocs":       {"", "actor", "actor/local", "codec", "conn"},
 	"internal/testgoroutines": {},
 	"internal/testlock":       {},
 	"internal/typed":          {},
@@ -37,7 +33,7 @@ var uses = map[string][]string{
 }
 
 // atTheTop are folders that nothing outside of them imports.
-var atTheTop = []string{"bench", "examples", "interop", "reliability", "tools"}
+var atTheTop = []string{"bench", "docs", "examples", "interop", "reliability", "tools"}
 
 // TestImportsRunOneWay holds the direction of imports: each package uses those
 // that are listed, and nothing else of ours.
@@ -170,20 +166,24 @@ func TestCommentedArePublicPackages(t *testing.T) {
 func importsByPackage(t *testing.T) map[string][]string {
 	t.Helper()
 	found := make(map[string][]string)
-	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(repository, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules"):
-			return filepath.SkipDir
+			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		text, err := fs.ReadFile(repository, name)
 		if err != nil {
 			return err
 		}
-		dir := path.Dir(filepath.ToSlash(name))
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir := path.Dir(name)
 		if dir == "." {
 			dir = ""
 		}

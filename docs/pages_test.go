@@ -1,16 +1,19 @@
-package rivet_test
+package docs_test
 
 import (
 	"context"
 	"fmt"
 	"go/format"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/rivettest"
 )
 
@@ -38,8 +41,8 @@ import (
 //   - Its functions that are tests are run. Others are if something calls them.
 //
 // The host has the variables that the page declares, and the actors of
-// internal/testdocs/fixtures.go for names that the page does not define; "counter" is
-// always the fixture. These emit every event that they know several times a second
+// docs/internal/testpages/fixtures.go for names that the page does not define; "counter"
+// is always the fixture. These emit every event that they know several times a second
 // while somebody is connected, and refuse connections with a token "expired".
 // actor.Serve listens on a free port in snippets.
 //
@@ -65,7 +68,7 @@ type block struct {
 func (b block) String() string { return fmt.Sprintf("%s:%d", b.doc, b.line) }
 
 func TestDocs(t *testing.T) {
-	docs, err := filepath.Glob("docs/*.md")
+	docs, err := fs.Glob(repository, "docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +80,7 @@ func TestDocs(t *testing.T) {
 	}
 	for _, doc := range append(docs, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "bench/results/README.md", "bench/streams/README.md") {
 		t.Run(doc, func(t *testing.T) {
-			text, err := os.ReadFile(doc)
+			text, err := fs.ReadFile(repository, doc)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,14 +182,20 @@ func checkFormat(t *testing.T, b block) {
 	}
 }
 
+// What programs find at the counter.
+const (
+	increment    = rivet.Action[int, int]("increment")
+	countChanged = rivet.Event[int]("countChanged")
+)
+
 // runProgram runs a complete program on a gateway with a counter.
 func runProgram(t *testing.T, b block, want string) {
 	gw := rivettest.NewGateway(t)
 	counter := gw.Actor("counter")
 	count := 0
-	rivettest.Handle(counter, Increment, func(_ context.Context, r *rivettest.Request, by int) (int, error) {
+	rivettest.Handle(counter, increment, func(_ context.Context, r *rivettest.Request, by int) (int, error) {
 		count += by
-		rivettest.Emit(r, CountChanged, count)
+		rivettest.Emit(r, countChanged, count)
 		return count, nil
 	})
 	cmd := exec.CommandContext(t.Context(), "go", "run", "./"+write(t, b, "main.go"))
@@ -202,14 +211,14 @@ func runProgram(t *testing.T, b block, want string) {
 
 // runTest runs a test file.
 func runTest(t *testing.T, b block) {
-	if out, err := exec.CommandContext(t.Context(), "go", "test", "./"+write(t, b, "docs_test.go")).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "./"+write(t, b, "page_test.go")).CombinedOutput(); err != nil {
 		t.Errorf("%v: %v\n%s", b, err, out)
 	}
 }
 
-// write writes a block to a folder of this module that no pattern matches.
+// write writes a block to a folder below this one that no pattern matches.
 func write(t *testing.T, b block, name string) (dir string) {
-	dir, err := os.MkdirTemp(".", ".docs-")
+	dir, err := os.MkdirTemp(".", ".program-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,11 +250,11 @@ func checkLinks(t *testing.T, doc, text string) {
 			name, heading, _ := strings.Cut(target, "#")
 			file := doc
 			if name != "" {
-				file = filepath.Join(filepath.Dir(doc), name)
+				file = path.Join(path.Dir(doc), name)
 			}
-			linked, err := os.ReadFile(file)
+			linked, err := fs.ReadFile(repository, file)
 			if err != nil {
-				if info, statErr := os.Stat(file); statErr != nil || !info.IsDir() {
+				if info, statErr := fs.Stat(repository, file); statErr != nil || !info.IsDir() {
 					t.Errorf("%s:%d: link to %s: %v", doc, i+1, target, err)
 				}
 				continue

@@ -1,4 +1,4 @@
-package rivet_test
+package docs_test
 
 import (
 	"bufio"
@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -60,7 +61,7 @@ func TestDeploying(t *testing.T) {
 		if out, err := run(page.health).CombinedOutput(); err != nil {
 			t.Errorf("its health: %v\n%s", err, out)
 		}
-		if n, err := Increment.Call(t.Context(), counter, 1); n != want || err != nil {
+		if n, err := increment.Call(t.Context(), counter, 1); n != want || err != nil {
 			t.Errorf("counted %d, %v, want %d", n, err, want)
 		}
 		var exit *exec.ExitError
@@ -112,7 +113,7 @@ type deployingPage struct {
 func readDeploying(t *testing.T) (p deployingPage) {
 	t.Helper()
 	const doc = "docs/deploying.md"
-	text, err := os.ReadFile(doc)
+	text, err := fs.ReadFile(repository, doc)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
-// Package testdocs runs the fragments of documents. TestDocs of the root package
-// generates a program that hands them over, and nothing else imports it.
-package testdocs
+// Package testpages runs the fragments of documents. TestDocs, in docs, generates a
+// program that hands them over, and nothing else imports it.
+package testpages
 
 import (
 	"bytes"

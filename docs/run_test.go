@@ -1,4 +1,4 @@
-package rivet_test
+package docs_test
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/rivet-go/rivet/internal/testdocs" // so that this test is not cached when that changes
+	_ "github.com/rivet-go/rivet/docs/internal/testpages" // so that this test is not cached when that changes
 )
 
 // startPages runs the fragments of pages, each page in a process of its own and all
@@ -41,20 +41,20 @@ func startPages(t testing.TB, pages []*page, flags ...string) (wait func()) {
 }
 
 // buildPages builds a program of pages, a package each. To the go command they are
-// in a folder of this module, of which nothing is on disk: its name is the same
+// in a folder below this one, of which nothing is on disk: its name is the same
 // each time, so that pages that have not changed are in the cache.
 func buildPages(t testing.TB, pages []*page) (program string) {
 	t.Helper()
-	const folder = ".docs-pages"
+	const folder = ".pages"
 	temp := t.TempDir()
-	root, err := os.Getwd()
+	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	overlay := make(map[string]string)
 	add := func(name, text string) {
 		file := filepath.Join(temp, fmt.Sprint(len(overlay), ".go"))
-		overlay[filepath.Join(root, folder, name)] = file
+		overlay[filepath.Join(here, folder, name)] = file
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -69,9 +69,9 @@ func buildPages(t testing.TB, pages []*page) (program string) {
 		for file, text := range files {
 			add(filepath.Join(name, file), text)
 		}
-		fmt.Fprintf(&imports, "import _ \"%s/%s/%s\"\n", module, folder, name)
+		fmt.Fprintf(&imports, "import _ \"%s/docs/%s/%s\"\n", module, folder, name)
 	}
-	add("main.go", fmt.Sprintf("package main\n\nimport \"%s/internal/testdocs\"\n%s\nfunc main() { testdocs.Main() }\n", module, &imports))
+	add("main.go", fmt.Sprintf("package main\n\nimport \"%s/docs/internal/testpages\"\n%s\nfunc main() { testpages.Main() }\n", module, &imports))
 	list, err := json.Marshal(map[string]any{"Replace": overlay})
 	if err == nil {
 		err = os.WriteFile(filepath.Join(temp, "overlay.json"), list, 0o644)
@@ -82,7 +82,7 @@ func buildPages(t testing.TB, pages []*page) (program string) {
 	program = filepath.Join(temp, "program")
 	// Without inlining, and what only debuggers need, it is built in half the time.
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(temp, "overlay.json"), "-ldflags=-w",
-		"-gcflags="+module+"/"+folder+"/...=-l -dwarf=false", "-o", program, "./"+folder)
+		"-gcflags="+module+"/docs/"+folder+"/...=-l -dwarf=false", "-o", program, "./"+folder)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, regexp.MustCompile(regexp.QuoteMeta(folder)+`/\w+/`).ReplaceAll(out, nil))
 	}
@@ -124,9 +124,9 @@ func (f *fragment) runs() bool { return f.statements && f.lang != compileOnly }
 func (p *page) files() (map[string]string, error) {
 	files := make(map[string]string)
 	var list strings.Builder
-	fmt.Fprintf(&list, "package docs\n\nimport (\n\t\"%s/actor\"\n\t\"%s/internal/testdocs\"\n)\n\n", module, module)
-	fmt.Fprintf(&list, "func init() {\n\tp := testdocs.Page{Doc: %q}\n", p.doc)
-	fmt.Fprintf(&list, "\tadd := func(line int, a actor.Actor) { p.Actors = append(p.Actors, testdocs.Actor{Line: line, Actor: a}) }\n\t_ = add\n")
+	fmt.Fprintf(&list, "package docs\n\nimport (\n\t\"%s/actor\"\n\t\"%s/docs/internal/testpages\"\n)\n\n", module, module)
+	fmt.Fprintf(&list, "func init() {\n\tp := testpages.Page{Doc: %q}\n", p.doc)
+	fmt.Fprintf(&list, "\tadd := func(line int, a actor.Actor) { p.Actors = append(p.Actors, testpages.Actor{Line: line, Actor: a}) }\n\t_ = add\n")
 	for _, obj := range p.declared() {
 		name, line := obj.Name(), p.fset.Position(obj.Pos()).Line
 		switch {
@@ -135,7 +135,7 @@ func (p *page) files() (map[string]string, error) {
 		case isDefinition(obj):
 			fmt.Fprintf(&list, "\tadd(%d, actor.Define(%q, %s))\n", line, name, name)
 		case isTest(obj):
-			fmt.Fprintf(&list, "\tp.Tests = append(p.Tests, testdocs.Test{Line: %d, Name: %q, Run: %s})\n", line, name, name)
+			fmt.Fprintf(&list, "\tp.Tests = append(p.Tests, testpages.Test{Line: %d, Name: %q, Run: %s})\n", line, name, name)
 		}
 	}
 	for _, f := range p.fragments {
@@ -145,10 +145,10 @@ func (p *page) files() (map[string]string, error) {
 		}
 		files[fmt.Sprintf("line%d.go", f.line)] = text
 		if f.runs() {
-			fmt.Fprintf(&list, "\tp.Snippets = append(p.Snippets, testdocs.Snippet{Line: %d, Run: %s})\n", f.line, f.function())
+			fmt.Fprintf(&list, "\tp.Snippets = append(p.Snippets, testpages.Snippet{Line: %d, Run: %s})\n", f.line, f.function())
 		}
 	}
-	list.WriteString("\ttestdocs.Add(p)\n}\n")
+	list.WriteString("\ttestpages.Add(p)\n}\n")
 	files["page.go"] = list.String()
 	return files, nil
 }

@@ -1,4 +1,4 @@
-package rivet_test
+package docs_test
 
 import (
 	"bufio"
