@@ -2,6 +2,7 @@ package actor
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/rivet-go/rivet/codec"
 )
@@ -46,6 +47,9 @@ func CreateConnState[S, P, CS any](d *Definition[S], f func(c *ConnectContext, p
 			err := c.decode(data)
 			return &c.value, err
 		},
+	}
+	if forgets[CS]() {
+		d.b.fault(fmt.Errorf("CreateConnState: nothing of a state of type %v would be kept while the actor sleeps: it has no exported fields", reflect.TypeFor[CS]()))
 	}
 	set(d.b, "CreateConnState", &d.b.hooks.connState, d.b.hooks.connState != nil, f == nil, hook)
 	return ConnState[CS]{}

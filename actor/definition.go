@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ type Registry []Actor
 // one action for example, is an error of New; so is a panic of setup.
 //
 // The state is stored as CBOR, by the rules of encoding/json for fields and tags:
-// what is not exported is not kept.
+// what is not exported is not kept, and a struct of nothing else is an error of New.
 func Define[S any](name string, setup func(*Definition[S]), opts ...DefinitionOption) Actor {
 	return Actor{name: name, build: func() *blueprint {
 		b := &blueprint{
@@ -62,9 +63,28 @@ func Define[S any](name string, setup func(*Definition[S]), opts ...DefinitionOp
 		if unfit, ok := errors.AsType[*cbor.UnsupportedTypeError](err); ok {
 			b.fault(fmt.Errorf("a state of type %v cannot be stored: %w", reflect.TypeFor[S](), unfit))
 		}
+		if forgets[S]() {
+			b.fault(fmt.Errorf("nothing of a state of type %v would be kept: it has no exported fields; what need not be kept is for CreateVars", reflect.TypeFor[S]()))
+		}
 		b.setUp(func() { setup(&Definition[S]{b}) }, setup == nil)
 		return b
 	}}
+}
+
+// forgets reports whether a T has fields, and its stored form nothing of them:
+// small letters are an easy mistake.
+func forgets[T any]() bool {
+	t := reflect.TypeFor[T]()
+	if t.Kind() != reflect.Struct || t.NumField() == 0 {
+		return false
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		if f.IsExported() {
+			return false
+		}
+	}
+	data, err := new(cell[T]).encode(nil)
+	return err == nil && bytes.Equal(data, []byte{0xa0}) // an object without members: no methods of T's make more of it
 }
 
 // Definition is what the function given to Define fills in. It is of no use

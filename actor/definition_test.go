@@ -12,6 +12,7 @@ import (
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/actor"
+	"github.com/rivet-go/rivet/actor/local"
 )
 
 // refusal returns what New says of what it is given, with a driver or without.
@@ -100,6 +101,45 @@ func TestDefinitionFaults(t *testing.T) {
 		"OnStateChange: ", "Run: ", "OnConnect: ", "OnDisconnect: ", "OnRequest: ", "OnWebSocket: ", "OnBeforeActionResponse: ",
 		"the initial state: ", "CreateVars: ", "OnBeforeConnect: ", "CreateConnState: ", `CanSubscribe of "countChanged": `,
 		`CanPublish of "q": `, `action "increment": the handler is nil`, `action "do": the handler is nil`, "an action without a name")
+}
+
+type (
+	small  struct{ count int } // as one writes it in a hurry
+	inside struct{ small }
+	asText struct{ at time.Time }
+	Named  struct{ Count int }
+	named  struct{ Named }
+)
+
+func (asText) MarshalText() ([]byte, error)  { return []byte("x"), nil }
+func (*asText) UnmarshalText(_ []byte) error { return nil }
+
+// A state of which nothing would be kept is found out before it is lost.
+func TestStateThatForgetsIsRefused(t *testing.T) {
+	says(t, refusal(t, true, actor.Registry{
+		actor.Define("small", func(*actor.Definition[small]) {}),
+		actor.Define("inside", func(*actor.Definition[inside]) {}),
+		actor.Define("connected", func(d *actor.Definition[S]) {
+			actor.CreateConnState(d, func(*actor.ConnectContext, int) (small, error) { return small{count: 1}, nil })
+		}),
+	}),
+		`actor "small": nothing of a state of type actor_test.small would be kept`, `actor "inside": nothing of a state`,
+		`actor "connected": CreateConnState: nothing of a state of type actor_test.small would be kept`)
+	host, err := actor.New(actor.Registry{
+		actor.Define("none", func(*actor.Definition[struct{}]) {}),
+		actor.Define("asText", func(*actor.Definition[asText]) {}),
+		actor.Define("named", func(*actor.Definition[named]) {}),
+		actor.Define("omitted", func(*actor.Definition[struct {
+			Count int `json:"count,omitempty"`
+		}]) {
+		}),
+	}, local.Memory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // Faults of several actors and options are told together, each with its actor.

@@ -77,7 +77,7 @@ func decodeError(err error, dst any) error {
 		return &TypeError{
 			Go:     mismatch.GoType,
 			Field:  mismatch.StructFieldName,
-			Reason: "cannot decode " + javaScriptName(mismatch.CBORType) + " or its range",
+			Reason: "cannot decode " + javaScriptName(mismatch.CBORType),
 		}
 	}
 	var utf8 *cbor.SemanticError
@@ -94,7 +94,7 @@ func decodeError(err error, dst any) error {
 func javaScriptName(cborType string) string {
 	switch cborType {
 	case "positive integer", "negative integer":
-		return "a whole number"
+		return "a whole number, or one of this size"
 	case "byte string":
 		return "bytes"
 	case "UTF-8 text string":

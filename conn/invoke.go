@@ -212,8 +212,13 @@ func (c *Conn) await(ctx context.Context, p *pending) outcome {
 		c.out.withdraw(p)
 	}
 	c.settle(p)
+	down := c.link == nil
 	c.mu.Unlock()
-	return outcome{err: contextError(ctx), maybe: maybe}
+	err := contextError(ctx)
+	if cause := c.State().Cause; down && cause != nil {
+		err = fmt.Errorf("%w (not connected, last failure: %v)", err, cause)
+	}
+	return outcome{err: err, maybe: maybe}
 }
 
 // settle takes p out of the table; Conn.mu is held.

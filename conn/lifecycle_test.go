@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -492,6 +493,14 @@ func TestReadySaysWhyItIsNot(t *testing.T) {
 		err := c.Ready(ctx)
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, c.State().Cause) || c.State().Cause == nil {
 			t.Errorf("Ready: %v, where the cause is %v", err, c.State().Cause)
+		}
+
+		ctx, cancel = context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		_, err = c.Action(ctx, "echo")
+		if !errors.Is(err, context.DeadlineExceeded) || conn.MaybeExecuted(err) ||
+			!strings.Contains(err.Error(), "not connected, last failure: "+c.State().Cause.Error()) {
+			t.Errorf("a call meanwhile: %v", err)
 		}
 	})
 }
