@@ -29,8 +29,8 @@ type consumer struct {
 
 	readings atomic.Pointer[stream.Subscription[Reading]]
 	last     atomic.Uint64 // the number of the newest reading it has seen
-	told     atomic.Value  // string: the latest error of its loop
-	ends     atomic.Uint64 // of its loop
+	told     atomic.Value  // string: the latest error of a loop
+	ends     atomic.Uint64 // of loops
 }
 
 // consumerBuffer is how many readings may wait for a consumer.
@@ -52,18 +52,30 @@ func newBench(ctx context.Context, client *rivet.Client) *bench {
 func (b *bench) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, c := range b.consumers {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				c.consume(ctx)
-			}
-		})
+		wg.Go(func() { c.run(ctx) })
 	}
 	wg.Wait()
 	_ = b.tester.setup.Close()
 }
 
-// consume ranges over readings until ctx ends, or the policy Fail ends the loop.
-func (c *consumer) consume(ctx context.Context) {
+// run consumes until ctx ends. A loop that the policy Fail has ended is followed
+// by the next.
+func (c *consumer) run(ctx context.Context) {
+	for {
+		err := c.consume(ctx)
+		if err == nil {
+			return
+		}
+		c.told.Store(fmt.Sprintf("loop ended: %v", err))
+		c.ends.Add(1)
+		if overflow := (*stream.OverflowError)(nil); !errors.As(err, &overflow) {
+			return
+		}
+	}
+}
+
+// consume ranges over readings, and returns why that has ended before ctx.
+func (c *consumer) consume(ctx context.Context) error {
 	readings := Measured.Subscribe(c.conn, stream.Overflow(c.policy), stream.Buffer(consumerBuffer))
 	c.readings.Store(readings)
 	for r, err := range readings.All(ctx) {
@@ -71,22 +83,18 @@ func (c *consumer) consume(ctx context.Context) {
 		case stream.IsNotice(err):
 			c.told.Store(err.Error())
 		case err != nil:
-			c.told.Store(fmt.Sprintf("loop ended: %v", err))
-			c.ends.Add(1)
-			if errors.Is(err, rivet.ErrClosed) {
-				return
-			}
+			return err
 		default:
 			c.last.Store(r.N)
 			c.stall.pass(ctx)
 		}
 	}
+	return nil
 }
 
 // consumerState is how a consumer is.
 type consumerState struct {
 	Policy    string `json:"policy"`
-	Status    string `json:"status"` // of its connection
 	Stalled   bool   `json:"stalled"`
 	Last      uint64 `json:"last"`
 	Buffer    int    `json:"buffer"`
@@ -101,7 +109,6 @@ type consumerState struct {
 func (c *consumer) look() consumerState {
 	s := consumerState{
 		Policy:  c.policy.String(),
-		Status:  c.conn.State().Status.String(),
 		Stalled: c.stall.shut(),
 		Last:    c.last.Load(),
 		Buffer:  consumerBuffer,

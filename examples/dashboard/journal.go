@@ -34,22 +34,24 @@ func (j *journal) entries() stream.Stream[entry] {
 	return stream.FromSubscription(func() *stream.Subscription[entry] { return stream.Direct(j.queue) })
 }
 
-// few is how many entries of a kind are told one by one.
+// few is how many entries of the same are told one by one.
 const few = 3
 
-// brief makes one entry of many of a kind.
+// brief makes one entry of many that tell the same.
 func brief(entries []entry) (told []entry) {
-	count := make(map[string]int)
+	type same struct{ kind, what string }
+	count := make(map[same]int)
 	for _, e := range entries {
-		count[e.Kind]++
+		count[same{e.Kind, e.What}]++
 	}
 	for _, e := range entries {
-		switch n := count[e.Kind]; {
+		key := same{e.Kind, e.What}
+		switch n := count[key]; {
 		case n == 0:
 			continue // told
 		case n > few:
 			e.Who, e.Detail = fmt.Sprintf("%d machines", n), ""
-			count[e.Kind] = 0
+			count[key] = 0
 		}
 		told = append(told, e)
 	}

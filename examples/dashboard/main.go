@@ -17,6 +17,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -36,23 +37,23 @@ func main() {
 	data := flag.String("data", "", "`folder` to keep what the machines remember in; nothing is kept without one")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt does not wait
 	l, err := net.Listen("tcp", *addr)
 	if err != nil {
-		log.Fatal(err)
+		log.Fatalf("%v; -addr takes another address", err)
 	}
 	store := local.Memory()
 	if *data != "" {
 		store = local.Dir(*data)
 	}
-	fmt.Printf("the plant is at http://%s\n", l.Addr())
-	if err := run(ctx, l, store); err != nil {
+	if err := run(ctx, l, os.Stdout, store); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// run hosts the machines and serves the page on l until ctx ends.
-func run(ctx context.Context, l net.Listener, opts ...actor.Option) error {
+// run hosts the machines and serves the page on l until ctx ends. It tells out
+// where the page is.
+func run(ctx context.Context, l net.Listener, out io.Writer, opts ...actor.Option) error {
 	host, err := actor.New(actor.Registry{Machine}, opts...)
 	if err != nil {
 		return errors.Join(err, l.Close())
@@ -62,14 +63,19 @@ func run(ctx context.Context, l net.Listener, opts ...actor.Option) error {
 	if err != nil {
 		return errors.Join(err, host.Shutdown(ctx), l.Close())
 	}
+	page, err := newServer(plant)
+	if err != nil {
+		return errors.Join(err, plant.client.Close(), host.Shutdown(ctx), l.Close())
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/rivet/", host.Handler()) // for the dashboard itself, and for other clients
-	mux.Handle("/", newServer(plant))
+	mux.Handle("/", page)
 	srv := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the streams of browsers
 	}
+	fmt.Fprintf(out, "the plant is at http://%s\n", forBrowsers(l.Addr()))
 	g.Go(func() error {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -84,4 +90,12 @@ func run(ctx context.Context, l net.Listener, opts ...actor.Option) error {
 		return errors.Join(srv.Shutdown(ctx), host.Shutdown(ctx))
 	})
 	return g.Wait()
+}
+
+// forBrowsers is addr as a browser of this machine can open it.
+func forBrowsers(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("localhost:%d", tcp.Port)
+	}
+	return addr.String()
 }

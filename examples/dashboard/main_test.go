@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -33,7 +34,7 @@ func serve(t *testing.T, store actor.Option) (base string, stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, l, store) }()
+	go func() { done <- run(ctx, l, io.Discard, store) }()
 	stopped := false
 	stop = func() {
 		if stopped {
@@ -130,7 +131,7 @@ const machines = 48
 func TestAllMachinesAreSeen(t *testing.T) {
 	base, _ := serve(t, local.Memory())
 	b := open(t, base)
-	until(b, "hello", func(h hello) bool { return len(h.Machines) == machines && h.Started > 0 })
+	until(b, "hello", func(h hello) bool { return len(h.Machines) == machines })
 	until(b, "states", func(s states) bool {
 		up := 0
 		for _, l := range s.Lines {
@@ -264,16 +265,12 @@ func TestMachinesRememberTheirSetup(t *testing.T) {
 	store := local.Dir(t.TempDir())
 	base, stop := serve(t, store)
 	b := open(t, base)
-	first := until(b, "hello", func(hello) bool { return true })
 	ok(t, press(t, base, "/rate", "machine", "9", "rate", "100"))
 	until(b, "states", func(s states) bool { return s.Lines[9].Rate == 100 })
 	stop()
 
 	base, _ = serve(t, store)
 	b = open(t, base)
-	if again := until(b, "hello", func(hello) bool { return true }); again.Started <= first.Started {
-		t.Error("a new run of the program cannot be told from the one before")
-	}
 	until(b, "states", func(s states) bool { return s.Lines[9].Rate == 100 && s.Lines[8].Rate == 10 })
 }
 
@@ -343,6 +340,14 @@ func TestBrief(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
 	}
+	// What is not the same is not told as if it were.
+	var different []entry
+	for n := range 8 {
+		different = append(different, entry{Kind: "setup", Who: strconv.Itoa(n), What: "now " + strconv.Itoa(n%4)})
+	}
+	if got := brief(different); !slices.Equal(got, different) {
+		t.Errorf("\n got %+v\nwant %+v", got, different)
+	}
 }
 
 func TestPicture(t *testing.T) {
@@ -375,5 +380,100 @@ func TestPicture(t *testing.T) {
 		if err != nil || string(got) != step.want {
 			t.Errorf("step %s:\n got %s\nwant %s", strconv.Itoa(i), got, step.want)
 		}
+	}
+}
+
+func TestAddressForBrowsers(t *testing.T) {
+	for addr, want := range map[string]string{
+		"0.0.0.0:8080":   "localhost:8080",
+		"[::]:8080":      "localhost:8080",
+		"127.0.0.1:8080": "127.0.0.1:8080",
+		"[::1]:8080":     "[::1]:8080",
+	} {
+		if got := forBrowsers(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+}
+
+// Two programs cannot have the same folder, and the second does not say that it
+// is somewhere.
+func TestFolderInUse(t *testing.T) {
+	folder := t.TempDir()
+	base, _ := serve(t, local.Dir(folder))
+	until(open(t, base), "hello", func(hello) bool { return true })
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := run(t.Context(), l, &out, local.Dir(folder)); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a folder that is in use: %v", err)
+	}
+	if out.Len() > 0 {
+		t.Errorf("it says %q", &out)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+// The program ends while everything is stalled, browsers read and others do not.
+func TestStopWhileStalled(t *testing.T) {
+	base, stop := serve(t, local.Memory())
+	for _, p := range []string{"", "DropOldest", "DropNewest", "Latest", "Block", "Fail"} {
+		ok(t, press(t, base, "/stall", "consumer", p, "stalled", "true"))
+	}
+	ok(t, press(t, base, "/rate", "machine", "tester", "rate", "1000"))
+	open(t, base) // and never reads
+	b := open(t, base)
+	until(b, "states", func(s states) bool {
+		block, fail := s.Consumers[3], s.Consumers[4]
+		return s.Stalled && block.Depth >= block.Buffer && fail.Depth >= fail.Buffer
+	})
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// What a consumer has received is delivered, dropped or on its way.
+func TestConsumersAccountForAll(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	b := open(t, base)
+	ok(t, press(t, base, "/stall", "consumer", "DropOldest", "stalled", "true"))
+	ok(t, press(t, base, "/rate", "machine", "tester", "rate", "1000"))
+	until(b, "states", func(s states) bool { return s.Consumers[0].Dropped > 1000 })
+	ok(t, press(t, base, "/rate", "machine", "tester", "rate", "1"))
+	until(b, "states", func(s states) bool {
+		c := s.Consumers[0]
+		return s.Tester == 1 && c.Received == c.Delivered+c.Dropped+uint64(c.Depth)
+	})
+	ok(t, press(t, base, "/stall", "consumer", "DropOldest", "stalled", "false"))
+	until(b, "states", func(s states) bool {
+		c := s.Consumers[0]
+		return c.Depth == 0 && c.Received == c.Delivered+c.Dropped && c.Last == s.Newest
+	})
+}
+
+// All that is missing of a machine was dropped, when no connection was lost.
+func TestMissedIsWhatWasDropped(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	b := open(t, base)
+	until(b, "picture", func(p picture) bool { return p.Machines[0].Count > 0 })
+	ok(t, press(t, base, "/stall", "stalled", "true"))
+	ok(t, press(t, base, "/rate", "machine", "0", "rate", "1000"))
+	until(b, "states", func(s states) bool { return s.Lines[0].Dropped > 1000 })
+	ok(t, press(t, base, "/rate", "machine", "0", "rate", "1"))
+	ok(t, press(t, base, "/stall", "stalled", "false"))
+	var missed uint64
+	until(b, "picture", func(p picture) bool {
+		missed = p.Machines[0].Missed
+		return missed > 0 && p.Machines[0].Count == 1
+	})
+	s := until(b, "states", func(s states) bool { return !s.Stalled && s.Lines[0].Rate == 1 })
+	if dropped := s.Lines[0].Dropped; dropped != missed || s.Lines[0].Gaps != 0 {
+		t.Errorf("%d missed, %d dropped, %d gaps", missed, dropped, s.Lines[0].Gaps)
 	}
 }

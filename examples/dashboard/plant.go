@@ -80,9 +80,9 @@ func newPlant(ctx context.Context, address net.Addr) (*plant, error) {
 		p.readings.Add(l.conn)
 	}
 	p.bench = newBench(ctx, p.client)
-	p.pictures = stream.Map(p.watchReadings(ctx), render[picture]("picture")).Publish(stream.Replay(pictureHistory))
-	p.states = stream.Map(p.watchStates(), render[states]("states")).Publish(stream.Replay(1))
-	p.events = stream.Map(p.watchEvents(), render[entry]("entry")).Publish(stream.Replay(eventHistory))
+	p.pictures = stream.TryMap(p.watchReadings(ctx), render[picture]("picture")).Publish(stream.Replay(pictureHistory))
+	p.states = stream.TryMap(p.watchStates(), render[states]("states")).Publish(stream.Replay(1))
+	p.events = stream.TryMap(p.watchEvents(), render[entry]("entry")).Publish(stream.Replay(eventHistory))
 	return p, nil
 }
 
@@ -148,7 +148,7 @@ func (p *plant) disconnected(i rivet.CloseInfo) {
 func (p *plant) gap(i rivet.GapInfo) {
 	if l := p.byActor[i.Actor]; l != nil && slices.Contains(i.Events, string(Measured)) {
 		l.gaps.Add(1)
-		p.journal.write("gap", l.label(), "readings may be missing", fmt.Sprintf("of %.1f s", i.Up.Sub(i.Down).Seconds()))
+		p.journal.write("gap", l.label(), "readings may be missing", fmt.Sprintf("it was down for %.1f s", i.Up.Sub(i.Down).Seconds()))
 	}
 }
 

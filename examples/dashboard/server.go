@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"log"
 	"net/http"
 	"slices"
 	"strconv"
@@ -27,9 +28,16 @@ const pulled = 3 * time.Second
 // rates is how often machines may be told to measure.
 var rates = []int{1, 10, 100, maxRate}
 
-func newServer(p *plant) http.Handler {
-	page, _ := fs.Sub(files, "page") // a valid name
-	s := &server{plant: p, hello: render[hello]("hello")(greeting(p))}
+func newServer(p *plant) (http.Handler, error) {
+	page, err := fs.Sub(files, "page")
+	if err != nil {
+		return nil, err
+	}
+	hello, err := render[hello]("hello")(greeting(p))
+	if err != nil {
+		return nil, err
+	}
+	s := &server{plant: p, hello: hello}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(page))
 	mux.HandleFunc("GET /news", s.news)
@@ -37,7 +45,7 @@ func newServer(p *plant) http.Handler {
 	mux.HandleFunc("POST /cut", s.cut)
 	mux.HandleFunc("POST /stall", s.stall)
 	// The buttons are for this page, not for others that the browser shows.
-	return secured(http.NewCrossOriginProtection().Handler(mux))
+	return secured(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
 // secured keeps the page to itself: what it needs is in it.
@@ -53,7 +61,6 @@ func secured(h http.Handler) http.Handler {
 
 // hello is what does not change.
 type hello struct {
-	Started  int64         `json:"started"` // tells one run of the program from the next
 	TickMs   int64         `json:"tickMs"`
 	History  int           `json:"history"`
 	Rates    []int         `json:"rates"`
@@ -68,7 +75,6 @@ type machineName struct {
 
 func greeting(p *plant) hello {
 	h := hello{
-		Started:  time.Now().UnixMilli(),
 		TickMs:   tick.Milliseconds(),
 		History:  pictureHistory,
 		Rates:    rates,
@@ -90,7 +96,10 @@ func (s *server) news(w http.ResponseWriter, r *http.Request) {
 			continue // the browser was too slow; what comes next is newer
 		}
 		if err != nil {
-			return // the program stops
+			if r.Context().Err() == nil { // neither the browser left nor the program stops
+				log.Printf("the news ended: %v", err)
+			}
+			return
 		}
 		_ = out.SetWriteDeadline(time.Now().Add(10 * time.Second)) // of a browser that sleeps
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", n.kind, n.data); err != nil {

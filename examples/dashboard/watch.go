@@ -80,12 +80,9 @@ type news struct {
 }
 
 // render makes news of a kind, once for all browsers.
-func render[T any](kind string) func(T) news {
-	return func(v T) news {
+func render[T any](kind string) func(T) (news, error) {
+	return func(v T) (news, error) {
 		data, err := json.Marshal(v)
-		if err != nil {
-			return news{"error", fmt.Appendf(nil, "%q", err)}
-		}
-		return news{kind, data}
+		return news{kind, data}, err
 	}
 }

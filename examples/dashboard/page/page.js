@@ -1,23 +1,23 @@
 // The page has one connection, a stream of server-sent events, however many
-// machines there are. It brings five kinds of news:
+// machines there are. It brings four kinds of news:
 //
-//   hello    which machines there are; it comes first, and again when the
-//            stream was interrupted or the program was started anew
+//   hello    which machines there are; it comes first, once for each stream
 //   picture  what all machines have measured in one tick; the latest come at once
 //   states   how connections and consumers are
 //   entry    what happened
-//   error    the program could not tell something
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 let plant; // what hello said
-let machines = []; // {hall, name, tile, history, missed, state}
+let machines = []; // {hall, name, tile, history, missed, rate}
 let consumers = new Map(); // by policy
 let rates = []; // events of each picture
 let picture, states; // the latest
-let heard = 0; // when something last came
+let source; // of the news
+let heard; // when something last came
 
 // What a policy does, for people.
 const policies = {
@@ -28,47 +28,71 @@ const policies = {
   Fail: "ends the loop when the buffer is full",
 };
 
+// listen begins to listen, or does so anew. A page that nobody sees is silent.
 function listen() {
-  const source = new EventSource("news");
+  source?.close();
+  if (document.hidden) return;
+  heard = Date.now();
+  source = new EventSource("news");
   const on = (kind, f) => source.addEventListener(kind, (e) => {
     heard = Date.now();
+    live(true);
     f(JSON.parse(e.data));
   });
-  on("hello", (news) => { plant = news; build(); live(true); });
+  on("hello", begin);
   on("picture", addPicture);
   on("states", (news) => { states = news; redraw(); });
   on("entry", addEntry);
   source.addEventListener("error", () => {
     live(false);
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 1000); // it does not try again by itself
+    source.close();
+    setTimeout(listen, 1000); // sooner than browsers do, and alike in all of them
   });
 }
 
-function live(yes) {
-  document.body.dataset.live = yes ? "yes" : "no";
-  $("live").textContent = yes ? "live" : "the program is away; trying again";
-}
+document.addEventListener("visibilitychange", listen);
 
 // A stream can be silent without having an error: the laptop slept, a cable is out.
-setInterval(() => { if (heard) live(Date.now() - heard < 4000); }, 1000);
+setInterval(() => {
+  const silent = Date.now() - heard;
+  if (document.hidden || silent < 4000) return;
+  live(false);
+  if (silent > 10000) listen();
+}, 1000);
 
-// post does what a button says.
-async function post(action, values) {
-  try {
-    const answer = await fetch(action, { method: "POST", body: new URLSearchParams(values) });
-    $("trouble").textContent = answer.ok ? "" : await answer.text();
-  } catch {
-    $("trouble").textContent = "The program cannot be reached.";
-  }
+function live(yes) {
+  document.body.dataset.live = yes ? "yes" : "no";
+  text($("live"), yes ? "live" : "the program is away; trying again"); // which is read aloud
 }
 
-function build() {
+// post does what a button says, and returns whether that was done.
+async function post(action, values) {
+  let trouble = "";
+  try {
+    const answer = await fetch(action, { method: "POST", body: new URLSearchParams(values) });
+    if (!answer.ok) trouble = await answer.text();
+  } catch {
+    trouble = "The program cannot be reached.";
+  }
+  $("trouble").textContent = trouble;
+  return !trouble;
+}
+
+// begin forgets what was, which will be told again. What people have their hands
+// on stays where it is.
+function begin(news) {
+  const same = plant && JSON.stringify(plant.machines) === JSON.stringify(news.machines);
+  plant = news;
   rates = [];
   picture = states = undefined;
   $("journal").replaceChildren();
-  consumers.clear();
-  $("consumers").replaceChildren();
-  machines = plant.machines.map((m, i) => ({ ...m, tile: tile(m, i), history: [], missed: 0, state: null }));
+  if (!same) build();
+  for (const m of machines) Object.assign(m, { history: [], missed: undefined, rate: undefined });
+}
+
+function build() {
+  machines = plant.machines.map((m) => ({ ...m }));
+  machines.forEach((m, i) => { m.tile = tile(m, i); });
   text($("count"), String(machines.length));
   const halls = new Map();
   for (const m of machines) halls.set(m.hall, [...(halls.get(m.hall) ?? []), m]);
@@ -76,11 +100,11 @@ function build() {
     return element("section", "hall", element("h3", "", `Hall ${name}`), element("div", "tiles", ...inside.map((m) => m.tile.root)));
   }));
   $("halls").replaceChildren(
-    ...[...halls.keys()].map((hall) => button(hall, `hall ${hall}`, () => post("cut", { hall }))),
-    button("all", "all halls", () => post("cut", {})),
+    ...[...halls.keys()].map((hall) => button(hall, `Pull the cables of hall ${hall}`, () => post("cut", { hall }))),
+    button("all", "Pull the cables of all halls", () => post("cut", {})),
   );
-  $("allrates").replaceChildren(...plant.rates.map((rate) => rateButton(rate, {})));
-  $("testerrates").replaceChildren(...plant.rates.map((rate) => rateButton(rate, { machine: "tester" })));
+  $("allrates").replaceChildren(...plant.rates.map((rate) => rateButton(rate, "each machine", {})));
+  $("testerrates").replaceChildren(...plant.rates.map((rate) => rateButton(rate, "the machine of the consumers", { machine: "tester" })));
 }
 
 function element(name, className, ...children) {
@@ -98,8 +122,8 @@ function button(text, label, f) {
   return b;
 }
 
-function rateButton(rate, what) {
-  const b = button(number.format(rate), `${number.format(rate)} readings a second`, () => post("rate", { ...what, rate }));
+function rateButton(rate, whose, what) {
+  const b = button(number.format(rate), `${number.format(rate)} readings a second of ${whose}`, () => post("rate", { ...what, rate }));
   b.dataset.rate = rate;
   b.setAttribute("aria-pressed", "false");
   return b;
@@ -109,18 +133,29 @@ function tile(m, i) {
   const root = $("tile").content.firstElementChild.cloneNode(true);
   const find = (s) => root.querySelector(s);
   root.id = `machine-${i}`;
-  root.setAttribute("aria-label", `${m.name} in hall ${m.hall}`);
+  const who = `${m.name} in hall ${m.hall}`;
+  root.setAttribute("aria-label", who);
   find("h4").textContent = m.name;
   const select = find("select");
-  select.setAttribute("aria-label", `Readings a second of ${m.name}`);
-  select.append(...plant.rates.map((rate) => new Option(`${number.format(rate)}/s`, rate)));
-  select.addEventListener("change", () => post("rate", { machine: i, rate: select.value }));
-  find("button").setAttribute("aria-label", `Pull the cable of ${m.name}`);
+  select.setAttribute("aria-label", `Readings a second of ${who}`);
+  select.append(...plant.rates.map(rateOption));
+  select.addEventListener("change", async () => {
+    if (!await post("rate", { machine: i, rate: select.value })) m.rate = undefined; // it is not what was chosen
+  });
+  find("button").setAttribute("aria-label", `Cut the connection to ${who}`);
   find("button").addEventListener("click", () => post("cut", { machine: i }));
   return {
     root, select, value: find(".value"), line: find(".line"), lost: find(".lost"),
     per: find(".per"), lag: find(".lag"), state: find(".state"),
   };
+}
+
+const rateOption = (rate) => new Option(`${number.format(rate)}/s`, rate);
+
+// choose shows a rate, which somebody else may have set.
+function choose(select, rate) {
+  if (![...select.options].some((o) => o.value === String(rate))) select.add(rateOption(rate));
+  select.value = rate;
 }
 
 function addPicture(news) {
@@ -129,11 +164,12 @@ function addPicture(news) {
   news.machines.forEach((g, i) => {
     const m = machines[i];
     const before = m.history.at(-1);
+    // Between two readings a machine is as it was, unless nobody can know.
+    const known = g.up && (g.count > 0 || before?.celsius !== undefined);
     push(m.history, {
       count: g.count,
       micros: g.count ? g.micros : before?.micros,
-      // Between two readings a machine is as it was, unless nobody can know.
-      celsius: g.count || before?.celsius !== undefined ? (g.up ? g.celsius : undefined) : undefined,
+      celsius: known ? g.celsius : undefined,
       lost: g.missed > m.missed,
     });
     m.missed = g.missed;
@@ -168,8 +204,15 @@ function redraw() {
   });
 }
 
+// short is a number that has room for few digits.
+const short = (n) => (n < 1e5 ? number : compact).format(n);
 const many = (n, what) => `${number.format(n)} ${what}${n === 1 ? "" : "s"}`;
-const ms = (micros) => micros === undefined ? "–" : `${(micros / 1000).toFixed(micros < 9995 ? 2 : 0)} ms`;
+
+function ms(micros) {
+  if (micros === undefined) return "–";
+  if (micros >= 1e7) return `${number.format(Math.round(micros / 1e6))} s`;
+  return `${micros < 9995 ? (micros / 1000).toFixed(2) : number.format(Math.round(micros / 1000))} ms`;
+}
 
 function perSecond(counts) {
   const last = counts.slice(-Math.round(1000 / plant.tickMs));
@@ -180,7 +223,7 @@ function drawPicture() {
   text($("rate"), number.format(Math.round(perSecond(rates))));
   text($("p50"), ms(picture.p50));
   text($("p99"), ms(picture.p99));
-  text($("missed"), number.format(picture.machines.reduce((sum, g) => sum + g.missed, 0)));
+  text($("missed"), short(picture.machines.reduce((sum, g) => sum + g.missed, 0)));
   const chart = $("rates");
   const line = curve(rates, 0, Math.max(...rates, 1));
   chart.querySelector(".line").setAttribute("d", line);
@@ -223,15 +266,18 @@ function drawStates() {
     root.classList.toggle("suffered", m.missed > 0);
     text(state, sentence(s, m.missed));
     root.title = s.cause;
-    if (s.rate && document.activeElement !== select) select.value = s.rate;
+    if (s.rate && s.rate !== m.rate) { // or it is what somebody is about to change
+      m.rate = s.rate;
+      choose(select, s.rate);
+    }
   });
   text($("up"), `${up} of ${machines.length}`);
   text($("down"), up === machines.length ? "all are up" : `${machines.length - up} reconnecting`);
-  text($("dropped"), number.format(dropped));
+  text($("dropped"), short(dropped));
   text($("gaps"), many(gaps, "gap"));
   press($("allrates"), states.lines.every((s) => s.rate === states.lines[0].rate) ? states.lines[0].rate : 0);
   press($("testerrates"), states.tester);
-  $("stall").setAttribute("aria-pressed", states.stalled);
+  $("stall").classList.toggle("on", states.stalled);
   text($("stall"), states.stalled ? "Let the fan-in go on" : "Stall the fan-in");
   for (const c of states.consumers) drawConsumer(c);
 }
@@ -241,11 +287,11 @@ function sentence(s, missed) {
   switch (s.status) {
     case "connected":
       if (!missed) return "connected";
-      return `${number.format(missed)} missed` + (s.gaps ? `, ${many(s.gaps, "gap")}` : "");
+      return `${short(missed)} missed` + (s.gaps ? `, ${many(s.gaps, "gap")}` : "");
     case "disconnected":
       return `attempt ${s.attempt + 1} in ${(s.waitMs / 1000).toFixed(1)} s`;
     case "connecting":
-      return `connecting, attempt ${s.attempt}`;
+      return `attempt ${s.attempt} now`;
   }
   return s.status;
 }
@@ -270,18 +316,17 @@ function drawConsumer(c) {
   view.stalled = c.stalled;
   const find = (s) => view.root.querySelector(s);
   const b = find("button");
-  b.setAttribute("aria-pressed", c.stalled);
+  b.classList.toggle("on", c.stalled);
   text(b, c.stalled ? "Resume" : "Stall");
   b.setAttribute("aria-label", `${b.textContent} ${c.policy}`);
   const meter = find(".meter");
   meter.setAttribute("aria-valuemax", c.buffer);
-  meter.setAttribute("aria-valuenow", c.depth);
+  meter.setAttribute("aria-valuenow", Math.min(c.depth, c.buffer));
+  meter.setAttribute("aria-valuetext", `${c.depth} of ${c.buffer}`);
   meter.classList.toggle("full", c.depth >= c.buffer);
   meter.firstElementChild.style.width = `${Math.min(100, c.depth / c.buffer * 100)}%`;
-  text(find(".depth"), `${number.format(c.depth)} ${c.depth === 1 ? "waits" : "wait"}${c.depth >= c.buffer ? ", full" : ""}`);
-  text(find(".behind"), `${number.format(Math.max(0, states.newest - c.last))} behind`);
-  text(find(".received"), `${number.format(c.received)} received`);
-  text(find(".dropped"), `${number.format(c.dropped)} dropped`);
+  for (const name of ["received", "delivered", "dropped", "depth"]) text(find(`.${name}`), short(c[name]));
+  text(find(".behind"), short(Math.max(0, states.newest - c.last)));
   view.root.classList.toggle("losing", c.dropped > 0 && c.policy !== "Latest");
   text(find(".told"), c.told + (c.ends > 1 ? ` (${c.ends} times)` : ""));
   text($("buffer"), number.format(c.buffer));
