@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +34,11 @@ func serve(t *testing.T, store actor.Option) (base string, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, l, store)
+}
+
+func serveOn(t *testing.T, l net.Listener, store actor.Option) (base string, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, l, io.Discard, store) }()
@@ -60,7 +67,13 @@ type browser struct {
 
 func open(t *testing.T, base string) *browser {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or nothing comes
+	return openFor(t.Context(), t, base)
+}
+
+// openFor opens a browser that leaves when ctx ends.
+func openFor(ctx context.Context, t *testing.T, base string) *browser {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // or nothing comes
 	t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/news", nil)
 	if err != nil {
@@ -475,5 +488,64 @@ func TestMissedIsWhatWasDropped(t *testing.T) {
 	s := until(b, "states", func(s states) bool { return !s.Stalled && s.Lines[0].Rate == 1 })
 	if dropped := s.Lines[0].Dropped; dropped != missed || s.Lines[0].Gaps != 0 {
 		t.Errorf("%d missed, %d dropped, %d gaps", missed, dropped, s.Lines[0].Gaps)
+	}
+}
+
+func TestManyBrowsersThatComeAndGo(t *testing.T) {
+	base, _ := serve(t, local.Memory())
+	var stay []*browser
+	for i := range 50 {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		b := openFor(ctx, t, base)
+		until(b, "states", func(s states) bool { return len(s.Lines) == machines })
+		if i%2 == 0 {
+			leave()
+		} else {
+			stay = append(stay, b)
+		}
+	}
+	ok(t, press(t, base, "/rate", "machine", "7", "rate", "100"))
+	for _, b := range stay {
+		until(b, "states", func(s states) bool { return s.Lines[7].Rate == 100 })
+	}
+}
+
+// narrow lets connections hold little, so that who does not read is noticed soon.
+type narrow struct{ net.Listener }
+
+func (l narrow) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err == nil {
+		err = nc.(*net.TCPConn).SetWriteBuffer(4096)
+	}
+	return nc, err
+}
+
+func TestBrowserThatTakesNothingIsLeft(t *testing.T) {
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, _ := serveOn(t, narrow{l}, local.Memory())
+	nc, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if err := nc.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(nc, "GET /news HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	// Others see what there is to see, for longer than patience lasts.
+	b, pictures := open(t, base), 0
+	until(b, "picture", func(picture) bool { pictures++; return pictures > int((patience+3*time.Second)/tick) })
+	if err := nc.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, nc); errors.Is(err, os.ErrDeadlineExceeded) || n > 1<<20 {
+		t.Errorf("it is still told: %d bytes, %v", n, err)
 	}
 }

@@ -22,8 +22,13 @@ type server struct {
 	hello news // what a browser is told first
 }
 
-// pulled is for how long a cable is out.
-const pulled = 3 * time.Second
+const (
+	// pulled is for how long a cable is out.
+	pulled = 3 * time.Second
+	// patience is for how long a browser may take nothing. It comes back when it
+	// can, and sees what was.
+	patience = 5 * time.Second
+)
 
 // rates is how often machines may be told to measure.
 var rates = []int{1, 10, 100, maxRate}
@@ -101,7 +106,7 @@ func (s *server) news(w http.ResponseWriter, r *http.Request) {
 			}
 			return
 		}
-		_ = out.SetWriteDeadline(time.Now().Add(10 * time.Second)) // of a browser that sleeps
+		_ = out.SetWriteDeadline(time.Now().Add(patience))
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", n.kind, n.data); err != nil {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/png"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -166,6 +167,16 @@ func TestDashboard(t *testing.T) {
 		wait(t, "what was is still there", `num("missed") === 0`)
 	})
 	p.stop(t)
+}
+
+func TestAddressInUse(t *testing.T) {
+	file := build(t)
+	p := start(t, file, freeAddr(t))
+	defer p.stop(t)
+	out, err := exec.CommandContext(t.Context(), file, "-addr", p.addr()).CombinedOutput()
+	if text := string(out); err == nil || !strings.Contains(text, "-addr takes another") || strings.Contains(text, "the plant is at") {
+		t.Errorf("%v: %s", err, text)
+	}
 }
 
 // contrast returns what is harder to read than WCAG's level AA allows.
