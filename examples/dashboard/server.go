@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log"
@@ -101,7 +103,7 @@ func (s *server) news(w http.ResponseWriter, r *http.Request) {
 			continue // the browser was too slow; what comes next is newer
 		}
 		if err != nil {
-			if r.Context().Err() == nil { // neither the browser left nor the program stops
+			if !errors.Is(err, context.Canceled) { // which is the end of the program
 				log.Printf("the news ended: %v", err)
 			}
 			return
