@@ -61,7 +61,7 @@ const beat = 50 * time.Millisecond
 
 func measure(c *actor.Context[memory]) error {
 	oven := newOven()
-	last, due := time.Now(), rand.Float64() // before the first beat
+	pace := pace{last: time.Now(), due: rand.Float64()}
 	beats := time.NewTicker(beat)
 	defer beats.Stop()
 	for {
@@ -71,24 +71,39 @@ func measure(c *actor.Context[memory]) error {
 			return nil
 		case now = <-beats.C:
 		}
-		var n, count uint64
+		var first, end uint64
 		err := c.Update(func(m *memory) {
-			due += now.Sub(last).Seconds() * float64(m.Setup.Rate)
-			count = uint64(due)
-			n, m.Readings = m.Readings, m.Readings+count
+			first = m.Readings
+			m.Readings += pace.count(now, m.Setup.Rate)
+			end = m.Readings
 		})
 		if err != nil {
 			return nil // it is to stop
 		}
-		last, due = now, due-float64(count)
-		for range count {
-			n++
+		for n := first + 1; n <= end; n++ {
 			r := Reading{N: n, At: time.Now().UnixMicro(), Celsius: oven.celsius(now)}
 			if err := actor.Broadcast(c, Measured, r); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// pace is how far a machine is with its readings.
+type pace struct {
+	last time.Time
+	due  float64
+}
+
+// count returns how many readings are due since the last time. On a busy computer a
+// beat may bear a time before that of the beat before, and one that has slept makes
+// up for a second at most.
+func (p *pace) count(now time.Time, rate int) uint64 {
+	p.due += min(max(now.Sub(p.last), 0), time.Second).Seconds() * float64(rate)
+	p.last = now
+	whole, rest := math.Modf(p.due)
+	p.due = rest
+	return uint64(whole)
 }
 
 // oven is a temperature that wanders.
