@@ -111,14 +111,14 @@ type (
 	named  struct{ Named }
 )
 
-func (asText) MarshalText() ([]byte, error)  { return []byte("x"), nil }
-func (*asText) UnmarshalText(_ []byte) error { return nil }
+func (t asText) MarshalText() ([]byte, error)     { return t.at.MarshalText() }
+func (t *asText) UnmarshalText(text []byte) error { return t.at.UnmarshalText(text) }
 
 // A state of which nothing would be kept is found out before it is lost.
 func TestStateThatForgetsIsRefused(t *testing.T) {
 	says(t, refusal(t, true, actor.Registry{
 		actor.Define("small", func(*actor.Definition[small]) {}),
-		actor.Define("inside", func(*actor.Definition[inside]) {}),
+		actor.Define("inside", func(d *actor.Definition[inside]) { d.State(inside{small{count: 1}}) }),
 		actor.Define("connected", func(d *actor.Definition[S]) {
 			actor.CreateConnState(d, func(*actor.ConnectContext, int) (small, error) { return small{count: 1}, nil })
 		}),
