@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"bufio"
 	"debug/elf"
 	"encoding/json"
 	"errors"
@@ -76,28 +75,6 @@ func TestDeploying(t *testing.T) {
 		rest, _ := io.ReadAll(log)
 		if err := host.Wait(); err != nil || time.Since(began) > 20*time.Second {
 			t.Errorf("after SIGTERM it ends with %v in %v\n%s", err, time.Since(began), rest)
-		}
-	}
-}
-
-// start starts a host and returns the rest of its log when it serves.
-func start(t *testing.T, host *exec.Cmd) io.Reader {
-	t.Helper()
-	log, err := host.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(log)
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			t.Fatalf("%v: %v\n%s", host, err, line)
-		}
-		if strings.Contains(line, "serving actors") {
-			return lines
 		}
 	}
 }

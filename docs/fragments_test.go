@@ -47,19 +47,9 @@ type page struct {
 	unused    map[token.Pos]bool // variables
 }
 
-// newChecker returns a function that type-checks fragments.
-func newChecker(t *testing.T) func(testing.TB, []block) {
-	t.Helper()
-	check := newPageChecker(t)
-	return func(t testing.TB, blocks []block) {
-		t.Helper()
-		check(t, blocks)
-	}
-}
-
-// newPageChecker is newChecker for those who go on with what was checked, nil if
-// there are mistakes.
-func newPageChecker(t *testing.T) func(testing.TB, []block) *page {
+// newChecker returns a function that type-checks the fragments of a page. It
+// reports mistakes, and returns nil if there are any.
+func newChecker(t *testing.T) func(testing.TB, []block) *page {
 	t.Helper()
 	// Compiled packages, as the go command has just built them for this test.
 	args := append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}={{.Export}}"}, fragmentImports...)

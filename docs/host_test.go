@@ -25,17 +25,7 @@ func runHost(t *testing.T, b block, doc []block) {
 	cmd := exec.CommandContext(t.Context(), program)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "RIVET_PORT="+port)
-	log, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(log)
-	for lines.Scan() && !strings.Contains(lines.Text(), "serving actors") {
-		t.Log(lines.Text())
-	}
+	log := start(t, cmd)
 	host := strings.NewReplacer("localhost:6420", net.JoinHostPort("localhost", port))
 	for i, command := range doc {
 		if command.lang == "sh" && strings.HasPrefix(command.text, "curl ") && i+1 < len(doc) && doc[i+1].lang == "text" {
@@ -54,6 +44,29 @@ func runHost(t *testing.T, b block, doc []block) {
 	rest, _ := io.ReadAll(log)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: the program ends with %v\n%s", b, err, rest)
+	}
+}
+
+// start starts a host and returns the rest of its log when it serves.
+func start(t *testing.T, host *exec.Cmd) io.Reader {
+	t.Helper()
+	log, err := host.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(log)
+	for {
+		line, err := lines.ReadString('\n')
+		t.Log(line)
+		if err != nil {
+			t.Fatalf("%v does not serve: %v", host, err)
+		}
+		if strings.Contains(line, "serving actors") {
+			return lines
+		}
 	}
 }
 

@@ -192,7 +192,7 @@ func isError(obj types.Object) bool {
 }
 
 func TestDocsMending(t *testing.T) {
-	check := newPageChecker(t)
+	check := newChecker(t)
 	const returns = "if err != nil { return err }"
 	for in, want := range map[string]string{
 		"n := 1 // one":                                                "n := 1; _ = n // one",

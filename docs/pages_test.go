@@ -44,13 +44,13 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check := newPageChecker(t)
+	check := newChecker(t)
 	var pages []*page
 	var programs []func()
 	program := func(b block, run func(*testing.T)) {
 		programs = append(programs, func() { t.Run(b.String(), run) })
 	}
-	for _, doc := range append(docs, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "bench/results/README.md", "bench/streams/README.md") {
+	for _, doc := range append(docs, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md", "bench/results/README.md", "bench/streams/README.md") {
 		t.Run(doc, func(t *testing.T) {
 			text, err := fs.ReadFile(repository, doc)
 			if err != nil {

@@ -210,7 +210,7 @@ func TestDocsRunFindsMistakes(t *testing.T) {
 	}
 	crash := []block{{"docs/y.md", 11, "go", "go func() {\n\tpanic(\"far away\")\n}()\n<-ctx.Done()\n"}}
 	exit := []block{{"docs/z.md", 11, "go", "fmt.Print()\n"}, {"docs/z.md", 21, "go", "os.Exit(0)\n"}}
-	check := newPageChecker(t)
+	check := newChecker(t)
 	rec := &findings{TB: t}
 	startPages(rec, []*page{check(t, blocks), check(t, crash), check(t, exit)}, "-life=500ms", "-grace=500ms")()
 	found := strings.Join(rec.errors, "\n")
