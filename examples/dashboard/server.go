@@ -40,11 +40,11 @@ func newServer(p *plant) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	hello, err := render[hello]("hello")(greeting(p))
+	first, err := render[hello]("hello")(greeting(p))
 	if err != nil {
 		return nil, err
 	}
-	s := &server{plant: p, hello: hello}
+	s := &server{plant: p, hello: first}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(page))
 	mux.HandleFunc("GET /news", s.news)
@@ -69,9 +69,8 @@ func secured(h http.Handler) http.Handler {
 // hello is what does not change.
 type hello struct {
 	TickMs   int64         `json:"tickMs"`
-	History  int           `json:"history"`
+	History  int           `json:"history"` // pictures
 	Rates    []int         `json:"rates"`
-	PulledMs int64         `json:"pulledMs"`
 	Machines []machineName `json:"machines"`
 }
 
@@ -82,10 +81,9 @@ type machineName struct {
 
 func greeting(p *plant) hello {
 	h := hello{
-		TickMs:   tick.Milliseconds(),
-		History:  pictureHistory,
-		Rates:    rates,
-		PulledMs: pulled.Milliseconds(),
+		TickMs:  tick.Milliseconds(),
+		History: pictureHistory,
+		Rates:   rates,
 	}
 	for _, l := range p.lines {
 		h.Machines = append(h.Machines, machineName{l.hall, l.name})

@@ -227,7 +227,7 @@ function drawPicture() {
   const chart = $("rates");
   const line = curve(rates, 0, Math.max(...rates, 1));
   chart.querySelector(".line").setAttribute("d", line);
-  chart.querySelector(".area").setAttribute("d", `${line}V24H${80 - rates.length}Z`);
+  chart.querySelector(".area").setAttribute("d", `${line}V24H${place(0, rates)}Z`);
   for (const m of machines) {
     const { tile, history } = m;
     const now = history.at(-1);
@@ -242,6 +242,8 @@ function drawPicture() {
   }
 }
 
+// place is where the i-th picture of a list is drawn, the latest at the right: the
+// viewBox of a chart is as wide as the history is long.
 const place = (i, list) => 80 - list.length + i + 1;
 
 // curve is the path of values over the last pictures; what is not known is left out.

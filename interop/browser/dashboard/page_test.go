@@ -38,7 +38,7 @@ const told = `
 	window.later = (ms) => { skipped += ms; };
 
 	window.names = ["A", "B", "C", "D"].flatMap(hall => ["press", "oven", "mixer", "robot"].flatMap(kind => [1, 2, 3].map(n => ({ hall, name: kind + " " + n }))));
-	window.hello = () => ({ tickMs: 250, history: 80, rates: [1, 10, 100, 1000], pulledMs: 3000, machines: names });
+	window.hello = () => ({ tickMs: 250, history: 80, rates: [1, 10, 100, 1000], machines: names });
 	window.picture = (g) => ({ machines: names.map(() => ({ count: 3, celsius: 71.5, micros: 120, missed: 0, up: true, ...g })), events: (g?.count ?? 3) * 48, p50: g?.micros ?? 120, p99: g?.micros ?? 480 });
 	window.states = (l, c, all) => ({
 		lines: names.map(() => ({ status: "connected", attempt: 0, waitMs: 0, cause: "", gaps: 0, dropped: 0, rate: 10, ...l })),
