@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"github.com/rivet-go/rivet"
 	"github.com/rivet-go/rivet/actor"
@@ -107,12 +110,17 @@ type (
 	small  struct{ count int } // as one writes it in a hurry
 	inside struct{ small }
 	asText struct{ at time.Time }
+	asCBOR struct{ counts map[string]int }
 	Named  struct{ Count int }
 	named  struct{ Named }
 )
 
 func (t asText) MarshalText() ([]byte, error)     { return t.at.MarshalText() }
 func (t *asText) UnmarshalText(text []byte) error { return t.at.UnmarshalText(text) }
+
+// A new one is an empty object, and a later one is not.
+func (s asCBOR) MarshalCBOR() ([]byte, error)     { return cbor.Marshal(maps.Collect(maps.All(s.counts))) }
+func (s *asCBOR) UnmarshalCBOR(data []byte) error { return cbor.Unmarshal(data, &s.counts) }
 
 // A state of which nothing would be kept is found out before it is lost.
 func TestStateThatForgetsIsRefused(t *testing.T) {
@@ -128,6 +136,7 @@ func TestStateThatForgetsIsRefused(t *testing.T) {
 	host, err := actor.New(actor.Registry{
 		actor.Define("none", func(*actor.Definition[struct{}]) {}),
 		actor.Define("asText", func(*actor.Definition[asText]) {}),
+		actor.Define("asCBOR", func(*actor.Definition[asCBOR]) {}),
 		actor.Define("named", func(*actor.Definition[named]) {}),
 		actor.Define("omitted", func(*actor.Definition[struct {
 			Count int `json:"count,omitempty"`
