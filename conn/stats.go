@@ -74,7 +74,8 @@ type EventSnapshot struct {
 	Subscriptions int
 }
 
-// String returns the snapshot in lines, one for each step of the history.
+// String returns the snapshot in some ten lines, and one for each step of the
+// history.
 func (s Snapshot) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %v since %s\n", s.Actor, s.State.Status, s.State.Since.Format(time.RFC3339))
