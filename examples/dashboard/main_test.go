@@ -134,7 +134,7 @@ func TestStalledConsumersDoAsTheirPolicySays(t *testing.T) {
 	until(b, "states", func(s states) bool {
 		c := s.Consumers
 		return strings.Contains(c[0].Told, "dropped") && c[2].Told == "" && c[3].Told == "" && c[3].Dropped == 0 &&
-			c[4].Ends == 1 && strings.Contains(c[4].Told, "loop ended") && c[4].Last > 0
+			c[4].Ends > 0 && strings.Contains(c[4].Told, "loop ended") && c[4].Last > 0
 	})
 }
 
