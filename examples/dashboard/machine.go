@@ -99,8 +99,10 @@ type pace struct {
 // beat may bear a time before that of the beat before, and one that has slept makes
 // up for a second at most.
 func (p *pace) count(now time.Time, rate int) uint64 {
-	p.due += min(max(now.Sub(p.last), 0), time.Second).Seconds() * float64(rate)
-	p.last = now
+	if passed := now.Sub(p.last); passed > 0 {
+		p.due += min(passed, time.Second).Seconds() * float64(rate)
+		p.last = now
+	}
 	whole, rest := math.Modf(p.due)
 	p.due = rest
 	return uint64(whole)

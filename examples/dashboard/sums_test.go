@@ -79,7 +79,7 @@ func TestPace(t *testing.T) {
 		{100 * time.Millisecond, 10, 1},
 		{150 * time.Millisecond, 100, 5},
 		{130 * time.Millisecond, 100, 0}, // this beat came before the one before
-		{180 * time.Millisecond, 100, 5},
+		{201 * time.Millisecond, 100, 5},
 		{time.Hour, 1000, 1000}, // the lid was shut
 		{time.Hour + 50*time.Millisecond, 1000, 50},
 	} {
