@@ -99,13 +99,14 @@ func hostPort(u *url.URL, host string) (string, error) {
 // JoinQuery appends form-encoded parameters to a path that may have a query
 // already, which is kept byte for byte.
 func JoinQuery(path, query string) string {
+	_, own, has := strings.Cut(path, "?")
 	switch {
 	case query == "":
 		return path
-	case !strings.Contains(path, "?"):
+	case !has:
 		return path + "?" + query
-	case strings.HasSuffix(path, "?"), strings.HasSuffix(path, "&"):
+	case own == "", strings.HasSuffix(own, "&"):
 		return path + query
 	}
-	return path + "&" + query
+	return path + "&" + query // also behind a question mark that is a part of the query
 }

@@ -421,6 +421,7 @@ func TestJoinQuery(t *testing.T) {
 		{"/a?", "x=1", "/a?x=1"},
 		{"/a?y=a%20b", "x=1", "/a?y=a%20b&x=1"},
 		{"/a?y=1&", "x=1", "/a?y=1&x=1"},
+		{"/a??", "x=1", "/a??&x=1"}, // the second one is a query
 	} {
 		if got := gateway.JoinQuery(tt[0], tt[1]); got != tt[2] {
 			t.Errorf("JoinQuery(%q, %q) = %q, want %q", tt[0], tt[1], got, tt[2])
