@@ -260,13 +260,14 @@ func (c *Conn) failStalled(l *link, now time.Time) time.Time {
 	again := now.Add(limit)
 	c.mu.Lock()
 	calls := c.takeCalls(func(p *pending) bool {
-		if p.state != callSent || now.Sub(p.sentAt) >= limit {
-			return p.state == callSent
+		if p.state != callSent {
+			return false
 		}
-		if due := p.sentAt.Add(limit); due.Before(again) {
+		due := p.sentAt.Add(limit)
+		if due.After(now) && due.Before(again) {
 			again = due
 		}
-		return false
+		return !due.After(now)
 	})
 	c.mu.Unlock()
 	for _, p := range calls {
