@@ -42,10 +42,10 @@ type parser struct {
 	out   []byte
 	found traits
 	fault string
-	// pairAt and pairSecond are set by the array that was parsed last with
-	// list, when it looks like a compat array: where it and its second
-	// element begin in out.
-	pairAt, pairSecond int
+	// pairs are the arrays that look compat and of which it is not known yet
+	// whether they are a Set's list: the one that was parsed last is the last,
+	// the one before is its second element, and so on.
+	pairs []pair
 }
 
 func (p *parser) fail(reason string) bool {
@@ -76,7 +76,7 @@ func (p *parser) peek() byte {
 }
 
 // value parses the value at i. list leaves an array as it is even when it
-// looks like a compat array, and notes that in pairAt.
+// looks like a compat array, and notes that in pairs.
 func (p *parser) value(depth int, list bool) bool {
 	if p.i >= len(p.in) {
 		return p.fail("truncated value")
@@ -168,26 +168,45 @@ func (p *parser) array(depth int, list bool) bool {
 			second = len(p.out)
 			dollar, set = p.tagged(start)
 		}
-		p.pairAt = -1
+		p.pairs = p.pairs[:0]
 		if !p.value(depth, set && count == 1) {
 			return false
 		}
 		c = p.peek()
-		if set && count == 1 && c != ']' && p.pairAt >= 0 && !p.compatArray(p.pairAt, p.pairSecond) {
+		if set && count == 1 && c != ']' && !p.settle(false) {
 			return false // not a Set's list after all
 		}
 	}
 	p.i++
 	closeHead(p.out, start, count)
-	p.pairAt = -1
 	switch {
 	case count != 2 || !dollar:
 		return true
 	case list:
-		p.pairAt, p.pairSecond = start, second
+		p.pairs = append(p.pairs, pair{start, second})
 		return true
 	}
-	return p.compatArray(start, second)
+	return p.settle(true) && p.compatArray(start, second)
+}
+
+// pair is an array of two that looks compat: where it and its second element
+// begin in out.
+type pair struct{ start, second int }
+
+// settle decides on pairs, once it is known whether the last one is a Set's list,
+// which means itself. Then its second element does not, the second element of that
+// is a Set's list again, and so on.
+func (p *parser) settle(list bool) bool {
+	for i, pair := range p.pairs { // from the inside
+		if outer := len(p.pairs) - 1 - i; (outer%2 == 0) == list {
+			continue
+		}
+		if !p.compatArray(pair.start, pair.second) {
+			return false
+		}
+	}
+	p.pairs = p.pairs[:0]
+	return true
 }
 
 // tagged looks at the first element of the array that begins at start in out:
